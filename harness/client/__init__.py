@@ -1,0 +1,1 @@
+"""The client: an asyncio shell over ``protocol``, the row cache, subscriptions, and HTTP."""

@@ -1,0 +1,1 @@
+"""Server modules in Python: tables and reducers declared as classes and functions."""

@@ -1,0 +1,1 @@
+"""Bytes ⇄ values, pure: types, codecs, row lists, schema, messages of every protocol, compression."""

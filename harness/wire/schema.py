@@ -1,0 +1,171 @@
+"""Module definitions: the tables, reducers and types of a database, as one model.
+
+Both served forms, V9 and V10, are read into this model and written from it. ``name`` is always the
+canonical name, the one on the wire and in SQL; ``accessor`` is the one that code generation uses.
+
+Source: `crates/lib/src/db/raw_def/{v9,v10}.rs` of SpacetimeDB 1.2.0 and 2.8.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.errors import SchemaError
+from harness.wire import types as t
+
+
+class IndexAlgorithm(Enum):
+    BTREE = "BTree"
+    HASH = "Hash"
+    DIRECT = "Direct"
+
+
+class Lifecycle(Enum):
+    INIT = "Init"
+    ON_CONNECT = "OnConnect"
+    ON_DISCONNECT = "OnDisconnect"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDef:
+    """``accessor`` None marks an index that the system made: no code is generated for it."""
+
+    name: str
+    accessor: str | None
+    algorithm: IndexAlgorithm
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueDef:
+    name: str
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceDef:
+    """An auto-increment column; None means the default bound."""
+
+    name: str
+    column: int
+    start: int | None = None
+    min_value: int | None = None
+    max_value: int | None = None
+    increment: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDef:
+    name: str
+    table: str
+    column: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultValue:
+    """The BSATN value that a column gets when a migration adds it."""
+
+    column: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TableDef:
+    """``row`` is the typespace index of the row's product."""
+
+    name: str
+    accessor: str
+    row: int
+    primary_key: int | None = None
+    indexes: tuple[IndexDef, ...] = ()
+    uniques: tuple[UniqueDef, ...] = ()
+    sequences: tuple[SequenceDef, ...] = ()
+    schedule: ScheduleDef | None = None
+    public: bool = False
+    system: bool = False
+    event: bool = False
+    defaults: tuple[DefaultValue, ...] = ()
+
+    def unique_columns(self) -> tuple[int, ...]:
+        """Columns that are unique by themselves, the primary key first."""
+        single = [unique.columns[0] for unique in self.uniques if len(unique.columns) == 1]
+        if self.primary_key is not None:
+            single = [self.primary_key, *(c for c in single if c != self.primary_key)]
+        return tuple(single)
+
+
+@dataclass(frozen=True, slots=True)
+class ReducerDef:
+    """``params`` is the product of the arguments, each with a name."""
+
+    name: str
+    accessor: str
+    params: t.Product
+    lifecycle: Lifecycle | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureDef:
+    name: str
+    accessor: str
+    params: t.Product
+    returns: t.Type
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDef:
+    name: str
+    accessor: str
+    index: int
+    public: bool
+    anonymous: bool
+    params: t.Product
+    returns: t.Type
+    primary_key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDef:
+    """A name for the type at a typespace index."""
+
+    scope: tuple[str, ...]
+    name: str
+    type: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleDef:
+    """Everything that a module declares."""
+
+    typespace: t.Typespace
+    tables: tuple[TableDef, ...] = ()
+    reducers: tuple[ReducerDef, ...] = ()
+    types: tuple[TypeDef, ...] = ()
+    procedures: tuple[ProcedureDef, ...] = ()
+    views: tuple[ViewDef, ...] = ()
+    row_level_security: tuple[str, ...] = ()
+
+    def table(self, name: str) -> TableDef:
+        """Raises ``SchemaError`` if there is none of this name."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise SchemaError(f"no table is named {name!r}")
+
+    def reducer(self, name: str) -> ReducerDef:
+        """Raises ``SchemaError`` if there is none of this name."""
+        for reducer in self.reducers:
+            if reducer.name == name:
+                return reducer
+        raise SchemaError(f"no reducer is named {name!r}")
+
+    def row_type(self, table: TableDef) -> t.Product:
+        """The product of a table's rows."""
+        row = self.typespace.resolve(t.Ref(table.row))
+        if not isinstance(row, t.Product):
+            raise SchemaError(f"the rows of table {table.name!r} are not a product")
+        return row
