@@ -1,0 +1,436 @@
+"""Queries of whole rows: planned against the schema, run in full, and kept up by differences.
+
+A plan is shared by everybody who asks the same thing. ``rows`` gives its rows now; ``delta`` gives
+what a transaction added and removed, looking only at the rows that changed and, for a join, at
+their partners by index. Results are bags: a row can stand in them several times.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from harness.errors import SqlError
+from harness.server import sql
+from harness.server.literals import value_of
+from harness.wire import codec
+from harness.wire import types as t
+from harness.wire.schema import ModuleDef, TableDef
+from harness.wire.values import Identity
+
+#: A query that looks at more rows than this is refused: it would hold up everybody else.
+EXAMINE_LIMIT = 10_000_000
+
+Row: TypeAlias = tuple[Any, ...]
+Test: TypeAlias = Callable[[Row], bool]
+PairTest: TypeAlias = Callable[[Row, Row], bool]
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt,
+    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+class Rows(Protocol):
+    """What plans need of a database."""
+
+    def all_rows(self, table: str) -> list[bytes]: ...
+
+    def lookup(self, table: str, column: int, value: Any) -> list[bytes]: ...
+
+
+class RowChanges(Protocol):
+    """The net changes of one table in one transaction, as encoded rows."""
+
+    @property
+    def inserts(self) -> list[bytes]: ...
+
+    @property
+    def deletes(self) -> list[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table as plans see it: rows are decoded into plain tuples."""
+
+    definition: TableDef
+    columns: dict[str, int]
+    types: tuple[t.Type, ...]
+    codec: codec.Codec
+    indexed: frozenset[int]
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def column(self, name: str) -> int:
+        try:
+            return self.columns[name]
+        except KeyError:
+            raise SqlError(f"table {self.name!r} has no column {name!r}") from None
+
+
+class Catalog:
+    """The tables of a module, ready for planning."""
+
+    def __init__(self, definition: ModuleDef) -> None:
+        self._tables: dict[str, TableInfo] = {}
+        for table in definition.tables:
+            row = definition.row_type(table)
+            leading = {index.columns[0] for index in table.indexes if index.columns}
+            self._tables[table.name] = TableInfo(
+                definition=table,
+                columns={element.name or "": i for i, element in enumerate(row.elements)},
+                types=tuple(definition.typespace.resolve(e.type) for e in row.elements),
+                codec=codec.compile(row, definition.typespace),
+                indexed=frozenset(leading | set(table.unique_columns())),
+            )
+
+    def table(self, name: str, *, owner: bool) -> TableInfo:
+        """Private tables exist for the owner only. Raises ``SqlError`` naming the table."""
+        table = self._tables.get(name)
+        if table is None or not (owner or table.definition.public):
+            raise SqlError(
+                f"no such table: `{name}`. If the table exists, it may be marked private."
+            )
+        return table
+
+    def readable(self, *, owner: bool) -> list[TableInfo]:
+        """Every table that the caller may read."""
+        return [x for x in self._tables.values() if owner or x.definition.public]
+
+
+class Changed:
+    """One transaction's changes, decoded when a plan first asks."""
+
+    __slots__ = ("_decoded", "tables")
+
+    def __init__(self, tables: dict[str, Any]) -> None:
+        self.tables = tables
+        self._decoded: dict[tuple[str, bool], list[tuple[bytes, Row]]] = {}
+
+    def rows(self, table: TableInfo, inserted: bool) -> list[tuple[bytes, Row]]:
+        """(bytes, values) of the rows that came or went."""
+        key = (table.name, inserted)
+        found = self._decoded.get(key)
+        if found is None:
+            changes = self.tables.get(table.name)
+            raw: list[bytes] = []
+            if changes is not None:
+                raw = changes.inserts if inserted else changes.deletes
+            decode = table.codec.decode
+            found = self._decoded[key] = [(data, decode(data)) for data in raw]
+        return found
+
+    def signed(self, table: TableInfo) -> Iterator[tuple[bytes, Row, int]]:
+        """Inserts as +1, deletes as −1."""
+        for data, row in self.rows(table, True):
+            yield data, row, 1
+        for data, row in self.rows(table, False):
+            yield data, row, -1
+
+
+@dataclass(slots=True)
+class _Budget:
+    left: int = EXAMINE_LIMIT
+
+    def spend(self, rows: int) -> None:
+        self.left -= rows
+        if self.left < 0:
+            raise SqlError(f"the query looks at more than {EXAMINE_LIMIT:,} rows; use an index")
+
+
+@dataclass(eq=False, slots=True)
+class Side:
+    """One table of a plan, with the conditions that concern it alone."""
+
+    table: TableInfo
+    tests: list[Test] = field(default_factory=list)
+    equal: dict[int, Any] = field(default_factory=dict)
+
+    def accepts(self, row: Row) -> bool:
+        return all(test(row) for test in self.tests)
+
+    def fetch(self, rows: Rows, budget: _Budget) -> Iterator[tuple[bytes, Row]]:
+        """The rows that pass, through an index if a condition allows."""
+        for column, value in self.equal.items():
+            if column in self.table.indexed:
+                yield from self.passing(rows.lookup(self.table.name, column, value), budget)
+                return
+        yield from self.passing(rows.all_rows(self.table.name), budget)
+
+    def matching(
+        self, rows: Rows, column: int, value: Any, budget: _Budget
+    ) -> Iterator[tuple[bytes, Row]]:
+        """The rows that pass and have ``value`` in an indexed column."""
+        yield from self.passing(rows.lookup(self.table.name, column, value), budget)
+
+    def passing(self, found: Iterable[bytes], budget: _Budget) -> Iterator[tuple[bytes, Row]]:
+        decode, accepts = self.table.codec.decode, self.accepts
+        found = list(found)
+        budget.spend(len(found))
+        for data in found:
+            row = decode(data)
+            if accepts(row):
+                yield data, row
+
+
+class Plan:
+    """Rows of one table that pass all conditions."""
+
+    def __init__(self, key: object, side: Side) -> None:
+        self.key = key
+        self.side = side
+        self.table = side.table.name
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables whose changes can change the result."""
+        return (self.table,)
+
+    @property
+    def anchor(self) -> tuple[int, Any] | None:
+        """An equality that every row of the result fulfils: only such changes matter."""
+        for column, value in self.side.equal.items():
+            return column, value
+        return None
+
+    def rows(self, rows: Rows) -> list[bytes]:
+        """The result now."""
+        if not self.side.tests:
+            return rows.all_rows(self.table)
+        return [data for data, _ in self.side.fetch(rows, _Budget())]
+
+    def values(self, rows: Rows) -> list[Row]:
+        """The result now, decoded."""
+        return [row for _, row in self.side.fetch(rows, _Budget())]
+
+    def delta(self, rows: Rows, changed: Changed) -> tuple[list[bytes], list[bytes]]:
+        """(inserts, deletes) that the transaction brought."""
+        side = self.side
+        if not side.tests:
+            changes = changed.tables[self.table]
+            return changes.inserts, changes.deletes
+        accepts = side.accepts
+        return (
+            [data for data, row in changed.rows(side.table, True) if accepts(row)],
+            [data for data, row in changed.rows(side.table, False) if accepts(row)],
+        )
+
+
+class JoinPlan(Plan):
+    """Rows of ``side`` once for every partner in ``other`` with equal join columns."""
+
+    def __init__(
+        self, key: object, side: Side, other: Side, on: tuple[int, int], pairs: list[PairTest]
+    ) -> None:
+        super().__init__(key, side)
+        self.other = other
+        self.on = on
+        self.pairs = pairs
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (self.table, self.other.table.name)
+
+    @property
+    def anchor(self) -> tuple[int, Any] | None:
+        return None  # a change of the other table can matter, whatever this side says
+
+    def rows(self, rows: Rows) -> list[bytes]:
+        return [data for data, _ in self._pairs(rows)]
+
+    def values(self, rows: Rows) -> list[Row]:
+        return [row for _, row in self._pairs(rows)]
+
+    def _pairs(self, rows: Rows) -> Iterator[tuple[bytes, Row]]:
+        mine, theirs = self.on
+        budget = _Budget()
+        if self.other.equal and not self.side.equal:
+            for _, partner in self.other.fetch(rows, budget):
+                for data, row in self.side.matching(rows, mine, partner[theirs], budget):
+                    if self._fits(row, partner):
+                        yield data, row
+            return
+        for data, row in self.side.fetch(rows, budget):
+            for _, partner in self.other.matching(rows, theirs, row[mine], budget):
+                if self._fits(row, partner):
+                    yield data, row
+
+    def _fits(self, row: Row, partner: Row) -> bool:
+        return all(test(row, partner) for test in self.pairs)
+
+    def delta(self, rows: Rows, changed: Changed) -> tuple[list[bytes], list[bytes]]:
+        # Δ(R ⋈ L) = ΔR ⋈ L′ + R′ ⋈ ΔL − ΔR ⋈ ΔL, where ′ is the state after the transaction.
+        mine, theirs = self.on
+        budget = _Budget()
+        counts: Counter[bytes] = Counter()
+        changes = [x for x in changed.signed(self.side.table) if self.side.accepts(x[1])]
+        for data, row, sign in changes:
+            for _, partner in self.other.matching(rows, theirs, row[mine], budget):
+                if self._fits(row, partner):
+                    counts[data] += sign
+        by_value: dict[Any, list[tuple[bytes, Row, int]]] = {}
+        for change in changes:
+            by_value.setdefault(change[1][mine], []).append(change)
+        for _, partner, sign in changed.signed(self.other.table):
+            if not self.other.accepts(partner):
+                continue
+            value = partner[theirs]
+            for data, row in self.side.matching(rows, mine, value, budget):
+                if self._fits(row, partner):
+                    counts[data] += sign
+            for data, row, row_sign in by_value.get(value, ()):
+                if self._fits(row, partner):
+                    counts[data] -= sign * row_sign
+        inserts = [data for data, count in counts.items() for _ in range(count)]
+        deletes = [data for data, count in counts.items() for _ in range(-count)]
+        return inserts, deletes
+
+
+def plan(select: sql.Select, catalog: Catalog, sender: Identity, *, owner: bool) -> Plan:
+    """A plan for the rows that a SELECT is about, whatever it projects from them.
+
+    Raises ``SqlError`` for unknown tables and columns, literals that do not fit, and joins whose
+    columns have no index.
+    """
+    first = catalog.table(select.table, owner=owner)
+    # Two texts share a plan if they parse alike; who asks matters only where :sender stands.
+    key = (select, sender if _mentions_sender(select.where) else None, owner)
+    if select.join is None:
+        if select.star not in (None, "", select.alias):
+            raise SqlError(f"{select.star!r} is not a table of this query")
+        side = Side(first)
+        for part in _conjuncts(select.where):
+            test = _compile(part, {select.alias: (first, 0)}, sender)
+            side.tests.append(lambda row, test=test: test((row,)))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+            _note_equality(side, part, sender)
+        return Plan(key, side)
+    return _plan_join(select, select.join, first, catalog, sender, owner, key)
+
+
+def _plan_join(
+    select: sql.Select,
+    join: sql.Join,
+    first: TableInfo,
+    catalog: Catalog,
+    sender: Identity,
+    owner: bool,
+    key: object,
+) -> Plan:
+    second = catalog.table(join.table, owner=owner)
+    if select.alias == join.alias:
+        raise SqlError(f"both tables of the join are called {join.alias!r}; give one an alias")
+    scope = {select.alias: (first, 0), join.alias: (second, 1)}
+    if select.star not in scope:
+        raise SqlError("a join needs to say whose rows it returns, as in SELECT t.*")
+    on = [_resolve(join.left, scope), _resolve(join.right, scope)]
+    if {place for _, place, _ in on} != {0, 1}:
+        raise SqlError("the two columns of a JOIN must be of its two tables")
+    if on[0][0].types[on[0][2]] != on[1][0].types[on[1][2]]:
+        raise SqlError("the two columns of a JOIN must have the same type")
+    for table, _, column in on:
+        if column not in table.indexed:
+            name = table.definition.name
+            raise SqlError(f"the join column {column} of table {name!r} needs an index")
+    mine = scope[select.star][1]
+    sides = [Side(first), Side(second)]
+    pairs: list[PairTest] = []
+    for part in _conjuncts(select.where):
+        places = {_resolve(column, scope)[1] for column in _columns(part)}
+        test = _compile(part, scope, sender)
+        if len(places) == 1:
+            place = places.pop()
+            empty: Row = ()
+            sides[place].tests.append(
+                (lambda row, test=test: test((row, empty)))  # type: ignore[misc]  # as above
+                if place == 0
+                else (lambda row, test=test: test((empty, row)))  # type: ignore[misc]  # as above
+            )
+            _note_equality(sides[place], part, sender)
+        elif mine == 0:
+            pairs.append(lambda row, partner, test=test: test((row, partner)))  # type: ignore[misc]  # as above
+        else:
+            pairs.append(lambda row, partner, test=test: test((partner, row)))  # type: ignore[misc]  # as above
+    columns = {place: column for _, place, column in on}
+    return JoinPlan(key, sides[mine], sides[1 - mine], (columns[mine], columns[1 - mine]), pairs)
+
+
+# --- conditions → functions over the tuple of the query's rows -----------------------------------
+
+_Scope: TypeAlias = dict[str, tuple[TableInfo, int]]
+_RowsTest: TypeAlias = Callable[[tuple[Row, ...]], bool]
+
+
+def _conjuncts(where: sql.Condition | None) -> list[sql.Condition]:
+    if where is None:
+        return []
+    if isinstance(where, sql.And):
+        return [part for whole in where.parts for part in _conjuncts(whole)]
+    return [where]
+
+
+def _columns(condition: sql.Condition) -> Iterator[sql.ColumnRef]:
+    match condition:
+        case sql.Compare():
+            yield condition.column
+        case sql.And(parts) | sql.Or(parts):
+            for part in parts:
+                yield from _columns(part)
+        case sql.Not(part):
+            yield from _columns(part)
+
+
+def _mentions_sender(condition: sql.Condition | None) -> bool:
+    match condition:
+        case sql.Compare():
+            return condition.value.kind == "sender"
+        case sql.And(parts) | sql.Or(parts):
+            return any(map(_mentions_sender, parts))
+        case sql.Not(part):
+            return _mentions_sender(part)
+        case _:
+            return False
+
+
+def _resolve(column: sql.ColumnRef, scope: _Scope) -> tuple[TableInfo, int, int]:
+    """(table, its place in the query, column number)."""
+    if column.table is not None:
+        if column.table not in scope:
+            raise SqlError(f"{column.table!r} is not a table of this query")
+        table, place = scope[column.table]
+        return table, place, table.column(column.name)
+    if len(scope) > 1:
+        raise SqlError(f"column {column.name!r} needs its table's name in a join")
+    ((table, place),) = scope.values()
+    return table, place, table.column(column.name)
+
+
+def _compile(condition: sql.Condition, scope: _Scope, sender: Identity) -> _RowsTest:
+    match condition:
+        case sql.Constant(value):
+            return lambda rows: value
+        case sql.Not(part):
+            inner = _compile(part, scope, sender)
+            return lambda rows: not inner(rows)
+        case sql.And(parts):
+            tests = [_compile(part, scope, sender) for part in parts]
+            return lambda rows: all(test(rows) for test in tests)
+        case sql.Or(parts):
+            tests = [_compile(part, scope, sender) for part in parts]
+            return lambda rows: any(test(rows) for test in tests)
+        case sql.Compare(op, column, literal):
+            table, place, number = _resolve(column, scope)
+            value = value_of(literal, table.types[number], sender, column.name)
+            apply = _OPERATORS[op]
+            return lambda rows: apply(rows[place][number], value)
+
+
+def _note_equality(side: Side, part: sql.Condition, sender: Identity) -> None:
+    if isinstance(part, sql.Compare) and part.op == "=":
+        column = side.table.column(part.column.name)
+        type_ = side.table.types[column]
+        side.equal[column] = value_of(part.value, type_, sender, part.column.name)
