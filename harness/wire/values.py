@@ -32,6 +32,9 @@ class _Number(msgspec.Struct, frozen=True, gc=False):
     def __lt__(self, other: Self) -> bool:
         return self.data[::-1] < other.data[::-1]
 
+    def __le__(self, other: Self) -> bool:
+        return self.data[::-1] <= other.data[::-1]
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.to_hex()})"
 
