@@ -37,6 +37,11 @@ class Request:
     headers: dict[str, str]
     body: bytes = b""
 
+    @property
+    def upgrade(self) -> bool:
+        """Whether the peer asks for a WebSocket."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
+
 
 @dataclass(slots=True)
 class Response:
@@ -79,7 +84,7 @@ class HttpConnection:
     def feed(self, data: bytes) -> Iterator[Request | HttpError]:
         """Requests completed by ``data``; b"" means that the peer will send no more.
 
-        After an ``HttpError`` answer it and close. An upgrade is given as soon as its head is in.
+        After an ``HttpError`` answer it and close.
         """
         try:
             self._h11.receive_data(data)
@@ -103,9 +108,6 @@ class HttpConnection:
                 return
             if isinstance(event, h11.Request):
                 self._head, self._body, self._size = event, [], 0
-                if _is_upgrade(event):
-                    yield self._request()
-                    return
                 announced = dict(event.headers).get(b"content-length", b"0")
                 if int(announced) > self._limit():
                     yield HttpError(413, f"the body is larger than {self._limit()} bytes")
@@ -190,7 +192,3 @@ class HttpConnection:
         """Whether a response can still be sent."""
         return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
-
-def _is_upgrade(head: h11.Request) -> bool:
-    headers = dict(head.headers)
-    return headers.get(b"upgrade", b"").lower() == b"websocket"

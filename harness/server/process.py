@@ -1,0 +1,117 @@
+"""The server as a process: starts, says where it listens, ends cleanly on SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from harness.errors import HarnessError, TargetError
+from harness.module import Module
+from harness.server.host import Host
+from harness.server.listener import Listener
+
+#: File descriptors that a thousand connections and some need.
+DESCRIPTORS = 20_000
+
+
+def serve(
+    modules: list[tuple[str, Module]], *, address: str, port: int, data_dir: Path | None
+) -> None:
+    """Run until SIGTERM or SIGINT; the first line on stdout is the URI.
+
+    Raises ``TargetError`` if the port cannot be bound, ``StoreError`` if storage fails, and
+    ``SchemaError`` if a stored database does not fit its module.
+    """
+    raise_descriptor_limit()
+    lock = _lock(data_dir)
+    try:
+        _run(_main(modules, address, port, data_dir))
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def _run(main: object) -> None:
+    assert asyncio.iscoroutine(main)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+async def _main(
+    modules: list[tuple[str, Module]], address: str, port: int, data_dir: Path | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    host = Host.open(data_dir)
+    for name, module in modules:
+        host.add(name, module, data_dir)
+    listener = Listener(host, loop)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        bound, port = await listener.start(address, port)
+    except OSError as error:
+        raise TargetError(f"cannot listen on {address}:{port}: {error.strerror}") from error
+    shown = f"[{bound}]" if ":" in bound else bound
+    print(f"http://{shown}:{port}", flush=True)
+    _watch_parent(loop, stopped)
+    waiter = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait([waiter, listener.failure], return_when=asyncio.FIRST_COMPLETED)
+        if listener.failure.done():
+            error = listener.failure.exception()
+            raise error if isinstance(error, HarnessError) else TargetError(str(error))
+    finally:
+        waiter.cancel()
+        listener.failure.cancel()
+        await listener.stop()
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """With HARNESS_DIE_WITH_PARENT set, end when stdin does: no server outlives its starter."""
+    if not os.environ.get("HARNESS_DIE_WITH_PARENT"):
+        return
+
+    def wait() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        loop.call_soon_threadsafe(stopped.set)
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
+
+
+def _lock(data_dir: Path | None) -> object:
+    """Hold the data directory for this process. Raises ``TargetError`` if another one does."""
+    if data_dir is None:
+        return None
+    import fcntl
+
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = open(data_dir / "lock", "w")  # noqa: SIM115  (held as long as the server runs)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TargetError(f"another server uses the data directory {data_dir}") from None
+    except OSError as error:
+        raise TargetError(f"the data directory {data_dir} cannot be used: {error}") from error
+    return file
+
+
+def raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the system lets us, up to what we need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,315 @@
+"""The HTTP routes: a table of (method, path, handler)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import harness
+from harness.errors import SqlError, WireError
+from harness.server.auth import AuthError
+from harness.server.database import OutcomeKind
+from harness.server.host import Caller, Host, new_connection_id
+from harness.server.http import HttpError, Request, Response, as_json, text
+from harness.server.hub import Hub, Unreadable
+from harness.server.metrics import prometheus
+from harness.server.statements import execute
+from harness.wire import satsjson, schema_json
+from harness.wire.values import Identity, Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request on its way through the routes."""
+
+    host: Host
+    request: Request
+    parts: dict[str, str]
+
+    def hub(self) -> Hub:
+        name = self.parts["db"]
+        hub = self.host.find(name)
+        if hub is None:
+            is_identity = re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", name)
+            raise HttpError(404, "No such database." if is_identity else f"`{name}` not found")
+        return hub
+
+    def caller(self) -> Caller:
+        """The caller; without a token a fresh one."""
+        return self.host.caller_or_new(self.request.headers, self.request.query)
+
+    def known(self) -> Caller:
+        """The caller of a route that needs a token."""
+        caller = self.host.caller(self.request.headers, self.request.query)
+        if caller is None:
+            raise HttpError(401, "Authorization required")
+        return caller
+
+    def owned(self) -> tuple[Hub, Caller]:
+        hub, caller = self.hub(), self.known()
+        if caller.identity != self.host.owner:
+            raise HttpError(
+                403, f"{caller.identity} is not authorized: it does not own this database"
+            )
+        return hub, caller
+
+
+def dispatch(host: Host, request: Request) -> Response:
+    """Answer one request that is not an upgrade. Never raises for what a peer can send."""
+    if request.method == "OPTIONS":
+        return Response(200)
+    allowed = False
+    for method, pattern, handler in _ROUTES:
+        match = pattern.fullmatch(request.path)
+        if match is None:
+            continue
+        if method != request.method:
+            allowed = True
+            continue
+        try:
+            return handler(Context(host, request, match.groupdict()))
+        except HttpError as error:
+            return text(error.status, str(error))
+        except AuthError as error:
+            return text(error.status, str(error))
+    if allowed:
+        return text(405, f"{request.method} is not allowed on {request.path}")
+    return text(404, f"no such route: {request.path}")
+
+
+def identified(response: Response, caller: Caller) -> Response:
+    """Tell the caller who it is, as every database route does."""
+    response.headers.append(("spacetime-identity", caller.identity.to_hex()))
+    response.headers.append(("spacetime-identity-token", caller.token))
+    return response
+
+
+# --- identity ------------------------------------------------------------------------------------
+
+
+def _identity(context: Context) -> Response:
+    identity, token = context.host.authority.mint()
+    return as_json({"identity": identity.to_hex(), "token": token})
+
+
+def _websocket_token(context: Context) -> Response:
+    token = context.known().token
+    return as_json({"token": context.host.authority.short_lived(token)})
+
+
+def _public_key(context: Context) -> Response:
+    headers = [("content-type", "application/pem-certificate-chain")]
+    return Response(200, context.host.authority.public_pem.encode(), headers)
+
+
+def _verify(context: Context) -> Response:
+    identity = _identity_in_path(context)
+    if context.known().identity != identity:
+        return text(400, "the token belongs to another identity")
+    return Response(204)
+
+
+def _databases(context: Context) -> Response:
+    owner = _identity_in_path(context) == context.host.owner
+    hubs = context.host.hubs.values() if owner else ()
+    return as_json({"identities": [hub.database.identity.to_hex() for hub in hubs]})
+
+
+def _identity_in_path(context: Context) -> Identity:
+    try:
+        return Identity.from_hex(context.parts["identity"])
+    except ValueError as error:
+        raise HttpError(400, f"not an identity: {error}") from None
+
+
+# --- liveness ------------------------------------------------------------------------------------
+
+
+def _ping(context: Context) -> Response:
+    context.host.caller(context.request.headers, context.request.query)
+    return Response(200)
+
+
+def _health(context: Context) -> Response:
+    return as_json(
+        {
+            "package_name": "spacetimedb-harness",
+            "version": harness.__version__,
+            "nodes": [0],
+            "schedulable": True,
+        }
+    )
+
+
+def _metrics(context: Context) -> Response:
+    headers = [("content-type", "text/plain; version=0.0.4")]
+    return Response(200, prometheus(context.host).encode(), headers)
+
+
+# --- databases -----------------------------------------------------------------------------------
+
+
+def _info(context: Context) -> Response:
+    hub, caller = context.hub(), context.caller()
+    database = hub.database
+    info = {
+        "database_identity": {"__identity__": f"0x{database.identity.to_hex()}"},
+        "owner_identity": {"__identity__": f"0x{context.host.owner.to_hex()}"},
+        "host_type": {"Python": []},
+        "initial_program": "0x0",
+    }
+    return identified(as_json(info), caller)
+
+
+def _database_identity(context: Context) -> Response:
+    return identified(text(200, context.hub().database.identity.to_hex()), context.caller())
+
+
+def _names(context: Context) -> Response:
+    return identified(as_json({"names": [context.hub().name]}), context.caller())
+
+
+def _timestamp(context: Context) -> Response:
+    micros = context.hub().clock()
+    return as_json({"__timestamp_micros_since_unix_epoch__": micros})
+
+
+def _schema(context: Context) -> Response:
+    hub, caller = context.hub(), context.caller()
+    definition = hub.database.definition
+    version = context.request.query.get("version")
+    if version == "9":
+        return identified(as_json(schema_json.to_v9(definition)), caller)
+    if version == "10":
+        return identified(as_json(schema_json.to_v10(definition)), caller)
+    return text(400, f"the parameter version must be 9 or 10, not {version!r}")
+
+
+def _call(context: Context) -> Response:
+    hub, caller, request = context.hub(), context.caller(), context.request
+    kind = request.headers.get("content-type")
+    if kind is None:
+        return text(400, "the header Content-Type is missing; it must be application/json")
+    if kind != "application/json":
+        return text(415, f"Content-Type must be application/json, not {kind!r}")
+    name = context.parts["reducer"]
+    definition = {reducer.name: reducer for reducer in hub.database.definition.reducers}
+    if name not in definition:
+        return text(404, f"No such procedure or reducer: {name}")
+    try:
+        arguments = satsjson.loads(request.body.decode())
+    except (ValueError, WireError) as error:
+        return text(400, f"the body is not JSON: {error}")
+    args = hub.args_from_json(name, arguments)
+    if isinstance(args, Unreadable):
+        return text(400, args.reason)
+    connection_id = new_connection_id()
+    now = Timestamp(hub.clock())
+    connected = hub.database.connected(caller.identity, connection_id, now)
+    if connected.kind is not OutcomeKind.COMMITTED:
+        return text(403, connected.error)
+    hub.publish_outcome("", connected, caller.identity)
+    outcome = hub.call_anonymous(name, args, caller.identity, connection_id)
+    gone = hub.database.disconnected(caller.identity, connection_id, Timestamp(hub.clock()))
+    hub.publish_outcome("", gone, caller.identity)
+    status = _CALL_STATUS[outcome.kind]
+    response = Response(200) if status == 200 else text(status, outcome.error)
+    micros = str(outcome.duration.micros)
+    response.headers.append(("spacetime-execution-duration-micros", micros))
+    response.headers.append(("spacetime-energy-used", "0"))
+    return identified(response, caller)
+
+
+_CALL_STATUS = {
+    OutcomeKind.COMMITTED: 200,
+    OutcomeKind.FAILED: 530,
+    OutcomeKind.CRASHED: 530,
+    OutcomeKind.REJECTED: 400,
+}
+
+
+def _sql(context: Context) -> Response:
+    hub, caller = context.hub(), context.caller()
+    owner = caller.identity == context.host.owner
+    started = hub.clock()
+    try:
+        statement = context.request.body.decode()
+        result = execute(hub, statement, caller.identity, owner=owner)
+    except UnicodeDecodeError as error:
+        return text(400, f"the statement is not UTF-8: {error}")
+    except SqlError as error:
+        return text(400, str(error))
+    micros = max(0, hub.clock() - started)
+    response = Response(
+        200,
+        satsjson.dumps([{**result, "total_duration_micros": micros}]).encode(),
+        [("content-type", "application/json")],
+    )
+    response.headers.append(("spacetime-execution-duration-micros", str(micros)))
+    return identified(response, caller)
+
+
+def _logs(context: Context) -> Response:
+    hub, _ = context.owned()
+    try:
+        wanted = int(context.request.query.get("num_lines", "-1"))
+    except ValueError:
+        return text(400, "num_lines must be a number")
+    records = list(hub.database.logs)
+    records = records[max(0, len(records) - wanted) :] if wanted >= 0 else records
+    body = b"".join(json_line(record) for record in records)
+    stream = context.request.query.get("follow") == "true"
+    return Response(200, body, [("content-type", "application/x-ndjson")], stream=stream)
+
+
+def json_line(record: Any) -> bytes:
+    """A log record as one line of JSON, without what is absent."""
+    shown = {name: value for name, value in record.as_dict().items() if value is not None}
+    return json.dumps(shown).encode() + b"\n"
+
+
+def _publish(context: Context) -> Response:
+    if "db" in context.parts and context.host.find(context.parts["db"]) is not None:
+        context.owned()
+    elif context.known().identity != context.host.owner:
+        raise HttpError(403, "only the owner of this server may publish to it")
+    raise HttpError(
+        400,
+        "this server runs the Python modules that it was started with; "
+        "start it with your module: harness start MODULE",
+    )
+
+
+def _delete(context: Context) -> Response:
+    context.owned()
+    raise HttpError(
+        400, "a database of a running embedded server cannot be deleted; stop it, remove its data"
+    )
+
+
+_DB = r"/v1/database/(?P<db>[^/]+)"
+_TABLE: list[tuple[str, str, Callable[[Context], Response]]] = [
+    ("POST", r"/v1/identity", _identity),
+    ("POST", r"/v1/identity/websocket-token", _websocket_token),
+    ("GET", r"/v1/identity/public-key", _public_key),
+    ("GET", r"/v1/identity/(?P<identity>[^/]+)/verify", _verify),
+    ("GET", r"/v1/identity/(?P<identity>[^/]+)/databases", _databases),
+    ("GET", r"/v1/ping", _ping),
+    ("GET", r"/v1/health", _health),
+    ("GET", r"/v1/metrics", _metrics),
+    ("POST", r"/v1/database", _publish),
+    ("PUT", _DB, _publish),
+    ("GET", _DB, _info),
+    ("DELETE", _DB, _delete),
+    ("GET", _DB + r"/identity", _database_identity),
+    ("GET", _DB + r"/names", _names),
+    ("GET", _DB + r"/schema", _schema),
+    ("GET", _DB + r"/unstable/timestamp", _timestamp),
+    ("POST", _DB + r"/call/(?P<reducer>[^/]+)", _call),
+    ("POST", _DB + r"/sql", _sql),
+    ("GET", _DB + r"/logs", _logs),
+]
+_ROUTES = [(method, re.compile(path), handler) for method, path, handler in _TABLE]
