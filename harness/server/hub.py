@@ -20,7 +20,7 @@ from harness.server import sql
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.plans import Catalog, Changed, Plan, plan
 from harness.server.session import Session
-from harness.server.subscriptions import PlanDelta, Registry
+from harness.server.subscriptions import LivePlan, PlanDelta, Registry
 from harness.wire import satsjson
 from harness.wire import types as t
 from harness.wire.values import ConnectionId, Identity, TimeDuration, Timestamp
@@ -212,13 +212,17 @@ class Hub:
                 caller.committed(transaction, [], caller=True)
             return
         concerned: dict[Session, list[tuple[int, PlanDelta]]] = {}
-        for live, delta in self.registry.deltas(self.database, Changed(outcome.changes)):
+        died: list[tuple[LivePlan[Session], str]] = []
+        for live, delta in self.registry.deltas(self.database, Changed(outcome.changes), died):
             for session, set_id in live.subscribers:
                 mine = concerned.get(session)
                 if mine is None:
                     concerned[session] = [(set_id, delta)]
                 else:
                     mine.append((set_id, delta))
+        for live, reason in died:
+            for session, set_id in list(live.subscribers):
+                session.died(set_id, reason)
         if caller is not None:
             caller.committed(transaction, concerned.pop(caller, []), caller=True)
         for session, mine in concerned.items():
@@ -267,6 +271,11 @@ class Hub:
             if not held:
                 self._waiting.pop(session, None)
         return bool(self._waiting)
+
+    @property
+    def durable(self) -> int:
+        """Everything up to this position is on disk."""
+        return self._synced
 
     # --- queries ---------------------------------------------------------------------------------
 

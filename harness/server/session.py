@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from harness.server.subscriptions import LivePlan, PlanDelta
@@ -55,6 +56,8 @@ class Session(ABC):
         #: Payloads that wait for durability: (commit sequence, payload).
         self.held: deque[tuple[int, bytes]] = deque()
         self.closed = False
+        #: Where payloads go.
+        self.sink: Callable[[list[bytes]], None] = _nowhere
 
     @abstractmethod
     def receive(self, payload: bytes | str) -> None:
@@ -92,7 +95,15 @@ class Session(ABC):
     def live_plans(self) -> list[tuple[LivePlan[Session], int]]:
         """Everything that the session watches, with the set ids."""
 
+    @abstractmethod
+    def died(self, set_id: int, reason: str) -> None:
+        """A subscription could not be kept up: it ends now."""
+
     def say(self, message: Any) -> None:
         """Put a message into the outbox, to leave at the end of the tick."""
         self.outbox.append(message)
         self.hub.ready(self)
+
+
+def _nowhere(payloads: list[bytes]) -> None:
+    """Before the handshake is done nothing can be sent."""

@@ -200,6 +200,15 @@ class SessionV1(Session):
                 ended.append(live)
         return ended
 
+    def died(self, set_id: int, reason: str) -> None:
+        # Protocol v1 knows no smaller unit: every subscription of the connection ends.
+        for live in list(self._uses):
+            self.hub.registry.remove(live, self, 0)
+        self._uses.clear()
+        self._ids.clear()
+        self._single.clear()
+        self._error(None, None, reason)
+
     def live_plans(self) -> list[tuple[LivePlan[Session], int]]:
         return [(live, 0) for live in self._uses]
 

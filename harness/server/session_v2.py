@@ -6,7 +6,7 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CallError, DecodeError, SqlError
+from harness.errors import DecodeError, SqlError
 from harness.server.session import SLICE, Session
 from harness.server.subscriptions import LivePlan, PlanDelta, row_list_bytes, text_bytes
 from harness.wire import v2
@@ -111,9 +111,6 @@ class SessionV2(Session):
                 raise SqlError(f"query set id {set_id} is already in use")
             plans = self.hub.plans(message.query_strings, self)
             tables = [(plan.table, plan.rows(self.hub.database)) for plan in plans]
-        except CallError as error:
-            self._subscription_error(message.request_id, set_id, str(error))
-            return
         except SqlError as error:
             self._subscription_error(message.request_id, set_id, str(error))
             return
@@ -139,6 +136,11 @@ class SessionV2(Session):
             return
         tables = [(plan.plan.table, plan.plan.rows(self.hub.database)) for plan in live]
         self.say(head + b"\x00" + query_rows_bytes(tables))
+
+    def died(self, set_id: int, reason: str) -> None:
+        for plan in self._sets.pop(set_id, []):
+            self.hub.registry.remove(plan, self, set_id)
+        self._subscription_error(None, set_id, reason)
 
     def _subscription_error(self, request_id: int | None, set_id: int, text: str) -> None:
         self.say(v2.SERVER.encode(v2.SubscriptionError(request_id, set_id, text)))

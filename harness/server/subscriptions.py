@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
+from harness.errors import SqlError
 from harness.server.plans import Changed, Plan, Rows
 
 S = TypeVar("S")
@@ -116,8 +117,13 @@ class Registry(Generic[S]):
                 place.pop(live, None)
             self._sweep(live)
 
-    def deltas(self, rows: Rows, changed: Changed) -> Iterator[tuple[LivePlan[S], PlanDelta]]:
-        """The plans whose results the transaction changed, with the changes."""
+    def deltas(
+        self, rows: Rows, changed: Changed, died: list[tuple[LivePlan[S], str]]
+    ) -> Iterator[tuple[LivePlan[S], PlanDelta]]:
+        """The plans whose results the transaction changed, with the changes.
+
+        Plans that could not be evaluated are added to ``died`` with the reason.
+        """
         seen: set[LivePlan[S]] = set()
         for name in changed.tables:
             watchers = self._watchers.get(name)
@@ -127,7 +133,11 @@ class Registry(Generic[S]):
                 if live in seen:
                     continue
                 seen.add(live)
-                inserts, deletes = live.plan.delta(rows, changed)
+                try:
+                    inserts, deletes = live.plan.delta(rows, changed)
+                except SqlError as error:
+                    died.append((live, str(error)))
+                    continue
                 if inserts or deletes:
                     yield live, PlanDelta(live, inserts, deletes)
 
