@@ -125,5 +125,3 @@ _CONTROL = {Opcode.PING, Opcode.PONG, Opcode.CLOSE}
 def _cut(reason: str) -> str:
     """RFC 6455, 5.5: a control frame holds 125 bytes, two of them for the code."""
     return reason.encode()[:123].decode(errors="ignore")
-
-

@@ -44,7 +44,9 @@ class Host:
             try:
                 data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
-                raise StoreError(f"the data directory {data_dir} cannot be made: {error}") from error
+                raise StoreError(
+                    f"the data directory {data_dir} cannot be made: {error}"
+                ) from error
         authority = Authority.open(data_dir)
         if data_dir is None:
             return cls(authority, authority.mint()[0])

@@ -191,4 +191,3 @@ class HttpConnection:
     def can_respond(self) -> bool:
         """Whether a response can still be sent."""
         return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
-

@@ -204,9 +204,7 @@ class Hub:
         if outcome.changes:
             self.publish_outcome(name, outcome, session.identity)
 
-    def _publish(
-        self, transaction: Transaction, outcome: Outcome, caller: Session | None
-    ) -> None:
+    def _publish(self, transaction: Transaction, outcome: Outcome, caller: Session | None) -> None:
         if not outcome.changes:
             if caller is not None:
                 caller.committed(transaction, [], caller=True)

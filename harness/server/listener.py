@@ -236,9 +236,7 @@ class Connection(asyncio.Protocol):
         elif rest:
             self._receive(self._reader, rest)
 
-    def _open_session(
-        self, request: http.Request
-    ) -> tuple[Session, Hub, list[tuple[str, str]]]:
+    def _open_session(self, request: http.Request) -> tuple[Session, Hub, list[tuple[str, str]]]:
         host, query = self._listener.host, request.query
         parts = request.path.split("/")
         if len(parts) != 5 or parts[1:3] != ["v1", "database"] or parts[4] != "subscribe":

@@ -30,9 +30,7 @@ def value_of(literal: Literal, type_: t.Type, sender: Identity, column: str) -> 
     if literal.kind == "sender" and type_ == t.IDENTITY:
         return sender
     if literal.kind not in kinds:
-        raise SqlError(
-            f"column {column!r} is {name}; {literal.text!r} is a {literal.kind} literal"
-        )
+        raise SqlError(f"column {column!r} is {name}; {literal.text!r} is a {literal.kind} literal")
     try:
         return read(literal.text)
     except (ValueError, OverflowError, InvalidOperation) as error:
@@ -81,7 +79,5 @@ _READERS: dict[t.Type, tuple[tuple[str, ...], str, Callable[[str], Any]]] = {
     t.UUID: (_HEX, "Uuid", uuid.UUID),
     t.TIMESTAMP: (("string",), "Timestamp", _timestamp),
     t.TIME_DURATION: (("number",), "TimeDuration", lambda text: TimeDuration(int(text))),
-    **{
-        t.Scalar(kind): (("number",), kind.name, _integer(kind)) for kind in t.INTEGERS
-    },
+    **{t.Scalar(kind): (("number",), kind.name, _integer(kind)) for kind in t.INTEGERS},
 }

@@ -18,8 +18,10 @@ def prometheus(host: Host) -> str:
     def metric(name: str, kind: str, help_: str, values: list[tuple[str, float]]) -> None:
         lines.append(f"# HELP {name} {help_}")
         lines.append(f"# TYPE {name} {kind}")
-        lines.extend(f"{name}{labels} {value:g}" if isinstance(value, float) else
-                     f"{name}{labels} {value}" for labels, value in values)
+        lines.extend(
+            f"{name}{labels} {value:g}" if isinstance(value, float) else f"{name}{labels} {value}"
+            for labels, value in values
+        )
 
     hubs = [(f'{{db="{hub.database.identity.to_hex()}"}}', hub) for hub in host.hubs.values()]
     metric(

@@ -306,7 +306,7 @@ def plan(select: sql.Select, catalog: Catalog, sender: Identity, *, owner: bool)
         side = Side(first)
         for part in _conjuncts(select.where):
             test = _compile(part, {select.alias: (first, 0)}, sender)
-            side.tests.append(lambda row, test=test: test((row,)))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+            side.tests.append(_on_first(test))
             _note_equality(side, part, sender)
         return Plan(key, side)
     return _plan_join(select, select.join, first, catalog, sender, owner, key)
@@ -344,17 +344,10 @@ def _plan_join(
         test = _compile(part, scope, sender)
         if len(places) == 1:
             place = places.pop()
-            empty: Row = ()
-            sides[place].tests.append(
-                (lambda row, test=test: test((row, empty)))  # type: ignore[misc]  # as above
-                if place == 0
-                else (lambda row, test=test: test((empty, row)))  # type: ignore[misc]  # as above
-            )
+            sides[place].tests.append(_on_first(test) if place == 0 else _on_second(test))
             _note_equality(sides[place], part, sender)
-        elif mine == 0:
-            pairs.append(lambda row, partner, test=test: test((row, partner)))  # type: ignore[misc]  # as above
         else:
-            pairs.append(lambda row, partner, test=test: test((partner, row)))  # type: ignore[misc]  # as above
+            pairs.append(_on_pair(test, mine == 0))
     columns = {place: column for _, place, column in on}
     return JoinPlan(key, sides[mine], sides[1 - mine], (columns[mine], columns[1 - mine]), pairs)
 
@@ -363,6 +356,20 @@ def _plan_join(
 
 _Scope: TypeAlias = dict[str, tuple[TableInfo, int]]
 _RowsTest: TypeAlias = Callable[[tuple[Row, ...]], bool]
+
+
+def _on_first(test: _RowsTest) -> Test:
+    return lambda row: test((row,))
+
+
+def _on_second(test: _RowsTest) -> Test:
+    return lambda row: test(((), row))
+
+
+def _on_pair(test: _RowsTest, first_is_mine: bool) -> PairTest:
+    if first_is_mine:
+        return lambda row, partner: test((row, partner))
+    return lambda row, partner: test((partner, row))
 
 
 def _conjuncts(where: sql.Condition | None) -> list[sql.Condition]:

@@ -9,7 +9,9 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import IO, Any
 
 from harness.errors import HarnessError, TargetError
 from harness.module import Module
@@ -37,8 +39,7 @@ def serve(
             lock.close()
 
 
-def _run(main: object) -> None:
-    assert asyncio.iscoroutine(main)
+def _run(main: Coroutine[Any, Any, None]) -> None:
     try:
         import uvloop
     except ImportError:
@@ -70,8 +71,8 @@ async def _main(
     try:
         await asyncio.wait([waiter, listener.failure], return_when=asyncio.FIRST_COMPLETED)
         if listener.failure.done():
-            error = listener.failure.exception()
-            raise error if isinstance(error, HarnessError) else TargetError(str(error))
+            failed = listener.failure.exception()
+            raise failed if isinstance(failed, HarnessError) else TargetError(str(failed))
     finally:
         waiter.cancel()
         listener.failure.cancel()
@@ -92,7 +93,7 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> No
     threading.Thread(target=wait, daemon=True, name="parent").start()
 
 
-def _lock(data_dir: Path | None) -> object:
+def _lock(data_dir: Path | None) -> IO[str] | None:
     """Hold the data directory for this process. Raises ``TargetError`` if another one does."""
     if data_dir is None:
         return None

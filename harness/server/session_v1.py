@@ -17,7 +17,7 @@ from harness.server.subscriptions import LivePlan, PlanDelta
 from harness.wire import v1, v1_json
 from harness.wire.compression import pack
 from harness.wire.rows import EMPTY, row_list
-from harness.wire.values import TimeDuration
+from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
     from harness.server.hub import Transaction
@@ -76,7 +76,7 @@ class SessionV1(Session):
         self.say(
             v1.ProcedureResult(
                 v1.ProcedureInternalError(error),
-                v1.Timestamp(0),
+                Timestamp(0),
                 TimeDuration(0),
                 message.request_id,
             )
@@ -158,9 +158,7 @@ class SessionV1(Session):
             self._single.discard(message.query_id)
             rows = self._one_table(live[0].plan, left)
             micros = self.hub.elapsed().micros
-            self.say(
-                v1.UnsubscribeApplied(message.request_id, micros, message.query_id, rows)
-            )
+            self.say(v1.UnsubscribeApplied(message.request_id, micros, message.query_id, rows))
 
     def _unsubscribe(self, request_id: int, query_id: int) -> list[v1.TableUpdate] | None:
         live = self._ids.pop(query_id, None)
@@ -215,9 +213,7 @@ class SessionV1(Session):
     # --- out -------------------------------------------------------------------------------------
 
     def _error(self, request_id: int | None, query_id: int | None, text: str) -> None:
-        self.say(
-            v1.SubscriptionError(self.hub.elapsed().micros, request_id, query_id, None, text)
-        )
+        self.say(v1.SubscriptionError(self.hub.elapsed().micros, request_id, query_id, None, text))
 
     def _snapshot(self, plans: Iterable[Plan]) -> list[v1.TableUpdate]:
         found = ((plan, plan.rows(self.hub.database)) for plan in plans)
@@ -319,9 +315,7 @@ class SessionV1Json(SessionV1):
     text = True
 
     def _encode(self, message: v1.ServerMessage) -> bytes:
-        text: str = v1_json.encode_server(
-            message, self.hub.row_to_json, self.hub.args_to_json
-        )
+        text: str = v1_json.encode_server(message, self.hub.row_to_json, self.hub.args_to_json)
         return text.encode()
 
 

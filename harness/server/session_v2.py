@@ -11,6 +11,7 @@ from harness.server.session import SLICE, Session
 from harness.server.subscriptions import LivePlan, PlanDelta, row_list_bytes, text_bytes
 from harness.wire import v2
 from harness.wire.compression import pack
+from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
     from harness.server.hub import Transaction
@@ -97,8 +98,8 @@ class SessionV2(Session):
             v2.SERVER.encode(
                 v2.ProcedureResult(
                     v2.ProcedureInternalError(error),
-                    v2.Timestamp(0),
-                    v2.TimeDuration(0),
+                    Timestamp(0),
+                    TimeDuration(0),
                     message.request_id,
                 )
             )

@@ -37,9 +37,7 @@ def execute(hub: Hub, text: str, sender: Identity, *, owner: bool) -> dict[str, 
             return _delete(hub, statement, sender)
 
 
-def _result(
-    elements: list[tuple[str, t.Type]], rows: list[Any], **stats: int
-) -> dict[str, Any]:
+def _result(elements: list[tuple[str, t.Type]], rows: list[Any], **stats: int) -> dict[str, Any]:
     counts = {"rows_inserted": 0, "rows_deleted": 0, "rows_updated": 0, **stats}
     schema = t.Product(tuple(t.Element(name, type_) for name, type_ in elements))
     return {
@@ -71,8 +69,7 @@ def _select(hub: Hub, select: sql.Select, sender: Identity, owner: bool) -> dict
     typespace = hub.database.definition.typespace
     writers = [satsjson.compile_json(x, typespace, positional=True).to_json for x in types]
     shown = [
-        [write(row[column]) for write, column in zip(writers, columns, strict=True)]
-        for row in rows
+        [write(row[column]) for write, column in zip(writers, columns, strict=True)] for row in rows
     ]
     return _result(list(zip(names, types, strict=True)), shown)
 
@@ -88,9 +85,7 @@ def _whole_rows(select: sql.Select) -> sql.Select:
         star = str(tables.pop())
     else:
         star = select.alias
-    return sql.Select(
-        star, (), None, select.table, select.alias, select.join, select.where, None
-    )
+    return sql.Select(star, (), None, select.table, select.alias, select.join, select.where, None)
 
 
 def _count(hub: Hub, planned: Plan) -> int:
@@ -134,9 +129,7 @@ def _update(hub: Hub, update: sql.Update, sender: Identity) -> dict[str, Any]:
         for name, literal in update.assignments
     }
     decode = table.codec.decode
-    after = [
-        tuple(changes.get(i, value) for i, value in enumerate(decode(data))) for data in found
-    ]
+    after = [tuple(changes.get(i, value) for i, value in enumerate(decode(data))) for data in found]
     _change(hub, sender, table, found, after)
     return _result([], [], rows_updated=len(found))
 

@@ -48,9 +48,7 @@ class Ticker:
         except HarnessError as error:
             self._on_failure(error)
             return
-        if wanted or self._waiting:
-            self._sync()
-        elif self._hub.database.wal_bytes > CHECKPOINT_BYTES:
+        if wanted or self._waiting or self._hub.database.wal_bytes > CHECKPOINT_BYTES:
             self._sync()
         self._plan_due()
 
