@@ -1,0 +1,56 @@
+# Everything runs in .venv, which is made on first use and renewed when a dependency or the C code
+# changes. Needed: Python 3.11 or newer, make, a C compiler; the network for pip, once.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+SUITES ?=
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help bench quick test lint types layers format clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 10
+
+bench: $(READY)  ## measure a live server with a real client and print the table (SUITES="tables latency" for some)
+	$(BIN)/harness run $(SUITES)
+
+quick: $(READY)  ## the same in under 30 seconds, with wider intervals
+	$(BIN)/harness run --quick $(SUITES)
+
+test: lint types layers  ## everything that CI checks (TESTS=tests/wire for some)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(READY)  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY)  ## imports point downwards only
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY)  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was made here; stored results stay
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f harness/wire/_bsatn*.so
+
+# A stamp, so that a half-made environment is made again. One pip call resolves everything together.
+$(READY): pyproject.toml setup.py $(wildcard harness/wire/*.c)
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; found $$($(or $(PYTHON),python3) --version 2>&1)." \
+			"Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		rm -rf .venv; $(PYTHON) -m venv .venv || { \
+		echo "The venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		exit 1; }; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,asv]'
+	@$(BIN)/python -c 'import harness.wire._bsatn' 2>/dev/null || echo \
+		"Note: the C codec did not build (is there a C compiler?); the slower Python one is used." >&2
+	@touch $@
