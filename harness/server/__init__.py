@@ -1,1 +1,1 @@
-"""The embedded server: tables on SQLite, reducers as transactions, subscriptions, HTTP and WebSocket."""
+"""The embedded server: tables on SQLite, reducers, subscriptions, HTTP, WebSocket."""

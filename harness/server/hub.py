@@ -2,9 +2,9 @@
 
 Reducers run one after another, each as its own transaction; what they changed is told to those who
 watch. Everything that happens within one tick of the event loop shares one commit: answers leave
-after it. Answers for confirmed reads leave after a sync to disk, which other ticks do not wait for.
+after it. Answers for confirmed reads leave after a sync to disk, for which other ticks do not wait.
 
-No I/O here: the listener calls ``end_tick`` soon after ``on_ready`` was called, and ``synced`` after
+No I/O here: the ticker calls ``end_tick`` soon after ``on_ready`` was called, and ``synced`` after
 a sync.
 """
 
@@ -292,7 +292,9 @@ class Hub:
             statement = sql.parse(text)
             if isinstance(statement, sql.SelectAll):
                 for table in self.catalog.readable(owner=session.owner):
-                    every = self._plan(sql.parse(f'SELECT * FROM "{table.name}"'), session, text)
+                    name = table.name
+                    whole = sql.Select("", (), None, name, name, None, None, None)
+                    every = self._plan(whole, session, text)
                     found[every.key] = every
             else:
                 one = self._plan(statement, session, text)
