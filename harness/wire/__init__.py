@@ -1,1 +1,1 @@
-"""Bytes ⇄ values, pure: types, codecs, row lists, schema, messages of every protocol, compression."""
+"""Bytes ⇄ values, pure: types, codecs, row lists, schemas, messages, compression."""

@@ -121,12 +121,11 @@ class TypeBuilder:
         )
         return t.Ref(place)
 
-    def sum(
-        self, name: str, variants: list[tuple[str, type[Any]]], *, flat: bool = True
-    ) -> t.Ref:
+    def sum(self, name: str, variants: list[tuple[str, type[Any]]], *, flat: bool = True) -> t.Ref:
         """The named sum of these (variant name, class) pairs, in tag order.
 
-        With ``flat`` a class is its payload's product; otherwise its one field holds the payload. A class without fields carries nothing, in both.
+        With ``flat`` a class is its payload's product; otherwise its one field holds the payload.
+        A class without fields carries nothing, in both.
         """
         classes = tuple(class_ for _, class_ in variants)
         key = frozenset(classes)
@@ -135,7 +134,7 @@ class TypeBuilder:
         flats = tuple(flat and bool(program.field_names(class_)) for class_ in classes)
         place = self._take(None, name, program.SumBinding(classes, flats))
         self._sums[key] = place
-        payloads = []
+        payloads: list[t.Type] = []
         for class_, is_flat in zip(classes, flats, strict=True):
             if is_flat:
                 payloads.append(self.product(class_))

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from harness.wire import program as p
 from harness.wire import types as t
+
+Buffer: TypeAlias = "bytes | bytearray | memoryview"
+"""What can be decoded; ``bytes`` is fastest."""
 
 
 class Codec(Protocol):
@@ -27,17 +30,23 @@ class Codec(Protocol):
     def encode_all(self, values: Iterable[Any]) -> bytes:
         """The values' bytes back to back."""
 
-    def decode(self, data: bytes) -> Any:
+    def encode_rows(self, values: Iterable[Any]) -> list[bytes]:
+        """Each value's bytes by themselves."""
+
+    def decode(self, data: Buffer) -> Any:
         """The value that is exactly these bytes. Raises ``DecodeError``, also for leftovers."""
 
-    def decode_from(self, data: bytes, offset: int) -> tuple[Any, int]:
+    def decode_from(self, data: Buffer, offset: int) -> tuple[Any, int]:
         """The value that starts at ``offset`` and the offset after it."""
 
-    def decode_all(self, data: bytes, offset: int = 0) -> list[Any]:
+    def decode_all(self, data: Buffer, offset: int = 0) -> list[Any]:
         """Values one after another until the data ends."""
 
-    def decode_rows(self, data: bytes, offsets: list[int]) -> list[Any]:
+    def decode_rows(self, data: Buffer, offsets: list[int]) -> list[Any]:
         """Values that start at exactly these offsets, without gaps or leftovers."""
+
+    def decode_fixed(self, data: Buffer, size: int) -> list[Any]:
+        """Values of exactly ``size`` bytes each."""
 
 
 def _choose() -> tuple[Any, str]:
@@ -61,7 +70,7 @@ def compile_program(program: p.Program) -> Codec:
     return codec
 
 
-def compile(  # noqa: A001  (``codec.compile`` says what it does, as ``re.compile`` does)
+def compile(
     type_: t.Type,
     typespace: t.Typespace = t.Typespace(),  # noqa: B008  (frozen)
     bindings: Mapping[int, p.Binding] | None = None,

@@ -24,10 +24,13 @@ twin in Python, take the same program:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
+
+import msgspec
 
 from harness.errors import SchemaError
 from harness.wire import types as t
@@ -38,6 +41,9 @@ Program: TypeAlias = tuple[Node, ...]
 
 #: How deep values may be nested; beyond it decoding and encoding refuse.
 DEPTH_LIMIT = 128
+
+#: Arrays of elements without bytes: so many more than the buffer has bytes, in all.
+FREE_ELEMENTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,13 @@ class _Builder:
         names = tuple(variant.name for variant in type_.variants)
         return self.add(("tagged", names, tuple(self.build(x.type) for x in type_.variants)))
 
+    def check_sums(self) -> None:
+        """A flat variant is told by its class: it must be bound to the payload's product."""
+        for node in self.nodes:
+            for index in node[1] if node[0] == "sum" else ():
+                if self.nodes[index][0] != "struct" or self.nodes[index][1] is None:
+                    raise SchemaError("a flat variant of a sum needs a class bound to its product")
+
     def variant(self, variant: t.Variant, class_: type[Any], flat: bool) -> int:
         inner = self.build(variant.type)
         if flat:
@@ -177,6 +190,7 @@ def build(
     least_size(type_, typespace)
     builder = _Builder(typespace, bindings or {})
     root = builder.build(type_)
+    builder.check_sums()
     if root != 0:
         # Node 0 must be the root: append a copy of the old first node and redirect to it.
         moved = len(builder.nodes)
@@ -219,12 +233,34 @@ def _scalar(kind: t.Kind) -> Node:
 def field_names(class_: type[Any]) -> tuple[str, ...]:
     """The fields of a row class in order: msgspec.Struct, dataclass, attrs, or annotations."""
     names = getattr(class_, "__struct_fields__", None)  # msgspec
-    if names is None:
-        names = getattr(class_, "__dataclass_fields__", None)
+    if names is None and dataclasses.is_dataclass(class_):
+        names = tuple(field_.name for field_ in dataclasses.fields(class_))
     if names is None:
         attributes = getattr(class_, "__attrs_attrs__", None)
         names = [a.name for a in attributes] if attributes is not None else class_.__annotations__
     return tuple(names)
+
+
+def is_plain(class_: type[Any], names: tuple[str, ...]) -> bool:
+    """Whether making an instance does nothing but store exactly these fields.
+
+    A codec may then store them itself. Known for msgspec structs without ``__post_init__`` and for
+    dataclasses with the ``__init__`` that ``dataclass`` wrote; False for anything else.
+    """
+    if hasattr(class_, "__post_init__") or getattr(class_, "__abstractmethods__", None):
+        return False
+    if type(class_) is type(msgspec.Struct):
+        return bool(class_.__struct_fields__ == names)
+    if type(class_) is not type or "__dataclass_fields__" not in class_.__dict__:
+        return False
+    if any("__new__" in base.__dict__ for base in class_.__mro__ if base is not object):
+        return False
+    fields = dataclasses.fields(class_)
+    if tuple(field_.name for field_ in fields) != names or not all(f.init for f in fields):
+        return False
+    code = getattr(class_.__dict__.get("__init__"), "__code__", None)
+    # Not a hand-written one: ``dataclass`` makes its functions inside one of this name.
+    return code is not None and code.co_qualname.startswith("__create_fn__.<locals>.")
 
 
 def least_size(type_: t.Type, typespace: t.Typespace) -> int:

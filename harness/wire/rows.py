@@ -44,11 +44,8 @@ class RowList(msgspec.Struct, frozen=True):
         hint = self.size_hint
         if isinstance(hint, RowOffsets):
             return codec.decode_rows(self.rows_data, hint.offsets)
-        self._check_fixed(hint.size)
-        rows = codec.decode_all(self.rows_data)
-        if len(rows) * hint.size != len(self.rows_data):
-            raise DecodeError(f"rows are not of the announced {hint.size} bytes", 0)
-        return rows
+        # A server before 1.4 may announce size 0 for rows without bytes: no rows then.
+        return codec.decode_fixed(self.rows_data, hint.size)
 
     def slices(self) -> list[bytes]:
         """The bytes of each row. Raises ``DecodeError`` for a hint that does not fit."""
@@ -68,7 +65,6 @@ class RowList(msgspec.Struct, frozen=True):
         return [data[a:b] for a, b in zip(starts, ends, strict=True)]
 
     def _check_fixed(self, size: int) -> None:
-        # A server before 1.4 may announce size 0 for rows without bytes: no rows then.
         if (size == 0 and self.rows_data) or (size and len(self.rows_data) % size):
             raise DecodeError(f"{len(self.rows_data)} bytes are not rows of {size} bytes each", 0)
 

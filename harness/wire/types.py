@@ -45,9 +45,7 @@ WIDTHS: dict[Kind, int] = {
 
 #: Integer kinds as (bits, signed).
 INTEGERS: dict[Kind, tuple[int, bool]] = {
-    kind: (WIDTHS[kind] * 8, kind.name.startswith("I"))
-    for kind in Kind
-    if kind.name[0] in "IU"
+    kind: (WIDTHS[kind] * 8, kind.name.startswith("I")) for kind in Kind if kind.name[0] in "IU"
 }
 
 
