@@ -75,10 +75,19 @@ ACCEPTED = [
         "SELECT COUNT(*) AS n FROM t LIMIT 3",
         Select(None, (), "n", "t", "t", None, None, number("3")),
     ),
-    ("DELETE FROM t WHERE a = TRUE", sql.Delete("t", Compare("=", column("a"), Literal("bool", "TRUE")))),
-    ("INSERT INTO t (a, b) VALUES (1, 'x')", sql.Insert("t", ("a", "b"), ((number("1"), Literal("string", "x")),))),
-    ("UPDATE t SET a = 1 WHERE b < 2", sql.Update("t", (("a", number("1")),), Compare("<", column("b"), number("2")))),
-]  # fmt: skip
+    (
+        "DELETE FROM t WHERE a = TRUE",
+        sql.Delete("t", Compare("=", column("a"), Literal("bool", "TRUE"))),
+    ),
+    (
+        "INSERT INTO t (a, b) VALUES (1, 'x')",
+        sql.Insert("t", ("a", "b"), ((number("1"), Literal("string", "x")),)),
+    ),
+    (
+        "UPDATE t SET a = 1 WHERE b < 2",
+        sql.Update("t", (("a", number("1")),), Compare("<", column("b"), number("2"))),
+    ),
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), ACCEPTED, ids=[text for text, _ in ACCEPTED])

@@ -1,0 +1,65 @@
+"""Ends reducers that run too long: a loop without end must not stop the server for everybody.
+
+Reducers run on the main thread. A second thread looks at the clock and interrupts the main one by a
+signal, whose handler raises inside the reducer; the transaction is then rolled back as for any
+other error.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from harness.server.database import ReducerTimeout
+
+#: Seconds that a reducer may take.
+LIMIT_S = 10.0
+_LOOK_EVERY_S = 0.2
+_SIGNAL = signal.SIGUSR1
+
+
+class Watchdog:
+    """Watches one call at a time; made on the main thread."""
+
+    __slots__ = ("_clock", "_deadline", "_limit_s", "_main")
+
+    def __init__(
+        self, limit_s: float = LIMIT_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._deadline: float | None = None
+        self._limit_s = limit_s
+        self._clock = clock
+        self._main = threading.get_ident()
+
+    def start(self) -> None:
+        """Begin to watch, in a thread that ends with the process."""
+        signal.signal(_SIGNAL, self._interrupt)
+        threading.Thread(target=self._look, daemon=True, name="watchdog").start()
+
+    def begin(self) -> None:
+        """A reducer starts."""
+        self._deadline = self._clock() + self._limit_s
+
+    def end(self) -> None:
+        """It has ended."""
+        self._deadline = None
+
+    def late(self) -> bool:
+        """Whether a reducer is running and over its time."""
+        deadline = self._deadline
+        return deadline is not None and self._clock() > deadline
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK_EVERY_S)
+            if self.late():
+                signal.pthread_kill(self._main, _SIGNAL)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        # The reducer can have ended between the look and this handler, which runs where it ran.
+        if self.late():
+            self._deadline = None
+            raise ReducerTimeout(f"the reducer ran for more than {self._limit_s:g} seconds")
