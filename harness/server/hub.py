@@ -21,6 +21,7 @@ from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.plans import Catalog, Changed, Plan, plan
 from harness.server.session import Session
 from harness.server.subscriptions import LivePlan, PlanDelta, Registry
+from harness.server.watchdog import Watchdog
 from harness.wire import satsjson
 from harness.wire import types as t
 from harness.wire.values import ConnectionId, Identity, TimeDuration, Timestamp
@@ -105,6 +106,8 @@ class Hub:
         self.sessions: dict[Session, None] = {}
         self.on_ready = on_ready
         self.clock = clock
+        #: Ends reducers that run too long; None lets them run.
+        self.watchdog: Watchdog | None = None
         self.transactions = 0
         self.refusals = 0
         self._ready: dict[Session, None] = {}
@@ -163,9 +166,7 @@ class Hub:
         if type(args) is Unreadable:
             outcome = Outcome(OutcomeKind.REJECTED, error=args.reason)
         else:
-            outcome = self.database.call(
-                reducer, args, sender=sender, connection_id=connection_id, timestamp=timestamp
-            )
+            outcome = self._run(reducer, args, sender, connection_id, timestamp)
         transaction = Transaction(
             reducer, args, request_id, sender, connection_id, timestamp, outcome, quiet=quiet
         )
@@ -181,9 +182,7 @@ class Hub:
     ) -> Outcome:
         """Run a reducer for a caller without a session, as HTTP does."""
         timestamp = Timestamp(self.clock())
-        outcome = self.database.call(
-            reducer, args, sender=sender, connection_id=connection_id, timestamp=timestamp
-        )
+        outcome = self._run(reducer, args, sender, connection_id, timestamp)
         if outcome.kind is OutcomeKind.COMMITTED:
             self.transactions += 1
             transaction = Transaction(reducer, args, 0, sender, connection_id, timestamp, outcome)
@@ -191,6 +190,27 @@ class Hub:
         else:
             self.refusals += 1
         return outcome
+
+    def _run(
+        self,
+        reducer: str,
+        args: bytes,
+        sender: Identity,
+        connection_id: ConnectionId,
+        timestamp: Timestamp,
+    ) -> Outcome:
+        watchdog = self.watchdog
+        if watchdog is None:
+            return self.database.call(
+                reducer, args, sender=sender, connection_id=connection_id, timestamp=timestamp
+            )
+        watchdog.begin()
+        try:
+            return self.database.call(
+                reducer, args, sender=sender, connection_id=connection_id, timestamp=timestamp
+            )
+        finally:
+            watchdog.end()
 
     def publish_outcome(self, name: str, outcome: Outcome, sender: Identity) -> None:
         """Tell the watchers of a transaction that no session called: SQL, schedules, lifecycle."""

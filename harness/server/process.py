@@ -17,6 +17,7 @@ from harness.errors import HarnessError, TargetError
 from harness.module import Module
 from harness.server.host import Host
 from harness.server.listener import Listener
+from harness.server.watchdog import Watchdog
 
 #: File descriptors that a thousand connections and some need.
 DESCRIPTORS = 20_000
@@ -56,6 +57,10 @@ async def _main(
     host = Host.open(data_dir)
     for name, module in modules:
         host.add(name, module, data_dir)
+    watchdog = Watchdog()
+    watchdog.start()
+    for hub in host.hubs.values():
+        hub.watchdog = watchdog
     listener = Listener(host, loop)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
