@@ -93,9 +93,14 @@ class _Builder:
                 return self.sum(type_, None)
 
     def ref(self, index: int) -> int:
+        target = self.typespace.resolve(t.Ref(index))
+        # An entry that is only a reference has the class of what it refers to.
+        while index not in self.bindings and isinstance(
+            alias := self.typespace.types[index], t.Ref
+        ):
+            index = alias.index
         if index in self.by_ref:
             return self.by_ref[index]
-        target = self.typespace.resolve(t.Ref(index))
         binding = self.bindings.get(index)
         # The place is taken first, so that the type can contain itself.
         place = self.by_ref[index] = len(self.nodes)
@@ -168,9 +173,9 @@ class _Builder:
         inner = self.build(variant.type)
         if flat:
             return inner
-        if self.typespace.resolve(variant.type) == t.UNIT:
-            return self.add(("struct", class_, (), ()))
         names = field_names(class_)
+        if not names and self.typespace.resolve(variant.type) == t.UNIT:
+            return self.add(("struct", class_, (), ()))
         if len(names) != 1:
             raise SchemaError(f"{class_.__name__} needs one field for its payload")
         return self.add(("struct", class_, names, (inner,)))
