@@ -1,0 +1,23 @@
+"""What all tests share: time never decides one, and slow ones run when asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A deadline of milliseconds for an example would let the machine's load decide. The health checks
+# that remain are those about the strategy, not about the clock.
+settings.register_profile(
+    "harness", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("harness")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests marked slow to `pytest -m slow`, and say so in the summary."""
+    if config.getoption("markexpr"):
+        return
+    reason = pytest.mark.skip(reason="slow; run it with: pytest -m slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(reason)
