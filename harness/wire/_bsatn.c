@@ -156,6 +156,10 @@ refuse(Writer *w, PyObject *value, const char *format, ...)
     PyObject *expected = PyUnicode_FromFormatV(format, arguments);
     va_end(arguments);
     PyObject *shown = expected == NULL ? NULL : PyObject_Repr(value);
+    if (shown == NULL && expected != NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear(); /* a number of too many digits, or a class whose repr is broken */
+        shown = PyBaseObject_Type.tp_repr(value);
+    }
     Py_DECREF(value);
     if (shown == NULL) {
         Py_XDECREF(expected);

@@ -139,7 +139,10 @@ class Codec:
 
 
 def _refuse(value: object, expected: str) -> EncodeError:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # a number of too many digits, or a class whose repr is broken
+        shown = object.__repr__(value)
     if len(shown) > 60:
         shown = shown[:57] + "..."
     return EncodeError(f"expected {expected}, got {shown}")
@@ -221,7 +224,7 @@ def _write_float(node: Node, writers: list[Writer], program: Program) -> Writer:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _refuse(value, f"f{width * 8}")
         try:
-            out += pack(value)
+            out += pack(float(value))
         except OverflowError:
             raise _refuse(value, f"f{width * 8}") from None
 

@@ -57,11 +57,13 @@ class RowList(msgspec.Struct, frozen=True):
             step = hint.size or 1
             return [data[at : at + step] for at in range(0, len(data), step)]
         starts = hint.offsets
+        if not starts:
+            if data:
+                raise DecodeError(f"{len(data)} bytes belong to no row", 0)
+            return []
         ends = [*starts[1:], len(data)]
-        if (starts and starts[0] != 0) or any(a > b for a, b in zip(starts, ends, strict=True)):
+        if starts[0] != 0 or any(a > b for a, b in zip(starts, ends, strict=True)):
             raise DecodeError("row offsets do not ascend from 0 to the end of the data", 0)
-        if not starts and data:
-            raise DecodeError(f"{len(data)} bytes belong to no row", 0)
         return [data[a:b] for a, b in zip(starts, ends, strict=True)]
 
     def _check_fixed(self, size: int) -> None:
