@@ -6,12 +6,12 @@ import base64
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
 from harness.wire import compression, v1, v2
-
 from tests.e2e.server import PATIENCE_S
 
 V1 = v1.SUBPROTOCOL
@@ -20,7 +20,7 @@ V3 = v2.SUBPROTOCOL_V3
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
-_SERVER = {V1: v1.SERVER, V2: v2.SERVER, V3: v2.SERVER}
+_SERVER = {V1: v1.SERVER, V2: v2.SERVER}
 
 
 class Gone(Exception):
@@ -88,6 +88,7 @@ class Peer:
         self.subprotocol = V3
         self._buffer = b""
         self._request_id = 0
+        self._ready: deque[Any] = deque()
 
     def __enter__(self) -> Peer:
         return self
@@ -183,17 +184,22 @@ class Peer:
 
     def receive(self) -> Any:
         """The next server message."""
-        codec = _SERVER[self.subprotocol]
-        return codec.decode_from(compression.unpack(self.payload()), 0)[0]
+        while not self._ready:
+            body = compression.unpack(self.payload())
+            if self.subprotocol == V3:
+                self._ready.extend(v2.SERVER.decode_all(body))
+            else:
+                self._ready.append(_SERVER[self.subprotocol].decode(body))
+        return self._ready.popleft()
 
     def call(self, reducer: str, args: bytes = b"") -> v2.ReducerResult:
         """Call a reducer over v2 or v3 and read on until its answer."""
         self._request_id += 1
         self.tell(v2.CallReducer(self._request_id, 0, reducer, args))
         while True:
-            for message in v2.SERVER.decode_all(compression.unpack(self.payload())):
-                if isinstance(message, v2.ReducerResult) and message.request_id == self._request_id:
-                    return message
+            message = self.receive()
+            if isinstance(message, v2.ReducerResult) and message.request_id == self._request_id:
+                return message
 
     def ended(self) -> Gone:
         """Read until the server ends the connection, and say how."""

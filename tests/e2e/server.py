@@ -24,10 +24,12 @@ class ServerProcess:
     """One running `harness start`. Use it as a context manager."""
 
     arguments: list[str] = field(default_factory=lambda: ["--in-memory"])
+    #: Whether to wait until it listens; without that ``uri`` stays empty.
+    wait: bool = True
     uri: str = ""
 
     def __enter__(self) -> ServerProcess:
-        self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
+        self._errors: IO[str] = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness", "start", "--listen", "127.0.0.1:0", *self.arguments],
             stdout=subprocess.PIPE,
@@ -35,7 +37,8 @@ class ServerProcess:
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        self.uri = self._first_line()
+        if self.wait:
+            self.uri = self._first_line()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -84,6 +87,10 @@ class ServerProcess:
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(PATIENCE_S)
+
+    def ends(self) -> int:
+        """Wait until it ends by itself, and the exit code."""
         return self._process.wait(PATIENCE_S)
 
     def _first_line(self) -> str:

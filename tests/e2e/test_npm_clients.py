@@ -1,7 +1,7 @@
 """The official npm clients drive the embedded server: what they see is what a real one shows them.
 
-Each test runs one program of scenarios.mjs, for each version of the client and each protocol that it
-speaks. The programs report, the assertions stand here.
+Each test runs one program of scenarios.mjs, for each version of the client and each protocol of it.
+The programs report, the assertions stand here.
 """
 
 from __future__ import annotations
