@@ -1,8 +1,8 @@
 """`kill -9` at random moments: what was confirmed is there, and nothing is there by halves.
 
-Confirmed calls are driven from several connections at once. Calls of one connection run in order, so
-what a restarted server holds of them must be a prefix: at least as long as what was confirmed, at most
-as long as what was sent.
+Confirmed calls are driven from several connections at once. Calls of one connection run in order,
+so what a restarted server holds of them must be a prefix: at least as long as what was confirmed,
+at most as long as what was sent.
 """
 
 from __future__ import annotations
@@ -114,7 +114,10 @@ class Stored:
         assert texts == [f"message {i}" for i in range(len(texts))]
 
     def transfers(self, least: int, most: int) -> int:
-        """How many transfers, between these bounds, lead to the balances; fails if no number does."""
+        """How many transfers within these bounds lead to the balances; fails if no number does.
+
+        Balances repeat after 70 transfers, and the bounds are closer than that.
+        """
         balances = dict.fromkeys(range(ACCOUNTS), BALANCE)
         assert sum(self.accounts.values()) == sum(balances.values())
         for i in range(most + 1):
@@ -133,7 +136,6 @@ def test_nothing_confirmed_is_lost(tmp_path: Path, kills: int, seed: int) -> Non
     data = ["--data-dir", str(tmp_path)]
     with ServerProcess(data) as server:
         assert call(server, "seed_accounts", ACCOUNTS, BALANCE).status == 200
-        identity, _ = new_identity(server)
         assert server.stop() == 0
     at = {insert_item: 0, insert_items: 0, transfer: 0, send_message: 0}
     known_messages: set[tuple[int, str]] = set()
