@@ -14,7 +14,7 @@ import msgspec
 from harness.errors import DecodeError
 
 
-def parse(text: str | bytes) -> Any:
+def loads(text: str | bytes) -> Any:
     """The object that the text says.
 
     Raises ``DecodeError`` for what is no JSON, with the position of the mistake in characters, and
@@ -34,7 +34,7 @@ def parse(text: str | bytes) -> Any:
         raise DecodeError(f"not JSON: {error}", 0) from None
 
 
-def dump(value: Any) -> str:
+def dumps(value: Any) -> str:
     """The shortest text. ``value`` holds no NaN and no infinity."""
     try:
         return msgspec.json.encode(value).decode()

@@ -24,56 +24,59 @@ from enum import Enum
 from typing import Any
 
 from harness.errors import EncodeError, SchemaError
-from harness.wire import jsonforms, jsonsums, jsontext, program
+from harness.wire import jsonforms, jsonsums, program
 from harness.wire import types as t
 from harness.wire import values as v
 from harness.wire.jsonforms import Convert, Form, Misfit
+from harness.wire.jsontext import dumps as dumps
+from harness.wire.jsontext import loads as loads
 from harness.wire.program import Binding, SumBinding
 
 
 class JsonCodec:
     """Reads and writes the values of one type. Made by ``compile_json``."""
 
-    __slots__ = ("_form",)
+    __slots__ = ("_read", "_write")
 
-    def __init__(self, form: Form) -> None:
-        self._form = form
+    def __init__(self, read: Convert, write: Convert) -> None:
+        self._read = read
+        self._write = write
 
     def from_json(self, json: Any) -> Any:
         """The value that a parsed JSON object stands for, in any accepted form.
 
         Raises ``EncodeError`` with the path to what does not fit, such as ``$.items[2].hp``.
         """
-        return _at_root(self._form.read, json)
+        return _at_root(self._read, json)
 
     def to_json(self, value: Any) -> Any:
-        """The named style. Raises ``EncodeError`` if the value does not fit the type."""
-        return _at_root(self._form.named, value)
-
-    def to_positional(self, value: Any) -> Any:
-        """The positional style. Raises ``EncodeError`` if the value does not fit the type."""
-        return _at_root(self._form.positional, value)
+        """Plain objects. Raises ``EncodeError`` if the value does not fit the type."""
+        return _at_root(self._write, value)
 
     def loads(self, text: str | bytes) -> Any:
         """The value of JSON text. Raises ``DecodeError`` for bad JSON, else as ``from_json``."""
-        return self.from_json(jsontext.parse(text))
+        return self.from_json(loads(text))
 
-    def dumps(self, value: Any, *, positional: bool = False) -> str:
+    def dumps(self, value: Any) -> str:
         """JSON text without spaces."""
-        return jsontext.dump(self.to_positional(value) if positional else self.to_json(value))
+        return dumps(self.to_json(value))
 
 
 def compile_json(
     type_: t.Type,
     typespace: t.Typespace = t.Typespace(),  # noqa: B008  (frozen)
     bindings: Mapping[int, Binding] | None = None,
+    *,
+    positional: bool = False,
 ) -> JsonCodec:
     """A JSON codec for ``type_``; its values are those of ``codec.compile`` of the same arguments.
 
+    It reads both styles and writes the named one, or the other if ``positional`` is set.
     Raises ``SchemaError`` if the type has no finite value or a class does not fit its type.
     """
     program.build(type_, typespace, bindings)  # the one place that checks types and classes
-    return JsonCodec(_Builder(typespace, bindings or {}).build(type_))
+    form = _Builder(typespace, bindings or {}).build(type_)
+    return JsonCodec(form.read, form.positional if positional else form.named)
 
 
 def _at_root(convert: Convert, value: Any) -> Any:
