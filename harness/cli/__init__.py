@@ -1,0 +1,86 @@
+"""The command line: parse, call one function, print, return a code.
+
+A command's module is imported when that command is used, so that ``harness --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+
+import click
+
+from harness.errors import HarnessError
+
+#: Command -> its line in the help. The module of a command has the command's name, and in it is
+#: the command itself, again under that name.
+COMMANDS = {
+    "run": "Measure: start a target, drive it, check it, print the table.",
+    "show": "Print everything that is known about a stored run.",
+    "start": "Serve a Python module (the bench module by default) as a database.",
+}
+
+OK = 0
+FAILED = 1
+USAGE = 2
+VOIDED = 3
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and loads a command when it is asked for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(f"harness.cli.{cmd_name}"), cmd_name
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
+@click.version_option(package_name="spacetimedb-harness", prog_name="harness")
+def cli() -> None:
+    """Measure SpacetimeDB servers and clients, and say how much each number is worth.
+
+    \b
+    Exit codes:
+      0  fine
+      1  an error, told in one sentence
+      2  the command line was not understood
+      3  measured, but at least one row is VOID
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; expected errors become one sentence."""
+    try:
+        code = cli.main(args=arguments, prog_name="harness", standalone_mode=False)
+    except HarnessError as error:
+        click.echo(f"harness: {error}", err=True)
+        return FAILED
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("harness: stopped", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; what is left in the buffer has no reader.
+        sys.stderr.close()
+        return OK
+    return code if isinstance(code, int) else OK

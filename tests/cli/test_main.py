@@ -1,0 +1,68 @@
+"""The command line turns errors into one sentence and a code, and asks for help cheaply."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from harness import cli
+from harness.errors import PlanError
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    @click.command()
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda self, ctx, name: fails)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PlanError("no suite `x`; there are: y"), 1, "harness: no suite `x`; there are: y\n"),
+        (KeyboardInterrupt(), 130, "harness: stopped\n"),
+        (click.UsageError("what?"), 2, "Error: what?\n"),
+    ],
+)
+def test_errors_become_a_sentence_and_a_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    replace(monkeypatch, error)
+    assert cli.main(["start"]) == code
+    assert capsys.readouterr().err.lstrip("\n") == said
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["start"])
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, line in cli.COMMANDS.items():
+        assert f"  {name}" in shown
+        assert line in shown
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert cli.main(["nope"]) == 2
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from harness.cli import main; main(['--help']);"
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "msgspec", "rich", "aiohttp", "picows", "uvloop", "psutil", "asyncio"}
+    assert heavy.isdisjoint(done.stderr.split())
