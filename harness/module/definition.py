@@ -1,0 +1,364 @@
+"""Module → definition: names, types, indexes, and everything that can be wrong with them.
+
+All problems are found in one go; each names its entity and its place in the source.
+
+Source of the rules: `crates/schema/src/def/validate/v9.rs` and `crates/schema/src/error.rs` of
+SpacetimeDB 1.2.0 and 2.8.3.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import SchemaError
+from harness.module.columns import MISSING
+from harness.module.registry import Module, Reducer, Table
+from harness.wire import program
+from harness.wire import types as t
+from harness.wire.annotations import TypeBuilder
+from harness.wire.schema import (
+    DefaultValue,
+    IndexAlgorithm,
+    IndexDef,
+    Lifecycle,
+    ModuleDef,
+    ReducerDef,
+    ScheduleDef,
+    SequenceDef,
+    TableDef,
+    TypeDef,
+    UniqueDef,
+)
+
+_RESERVED = frozenset(
+    "add all alter and any as asc begin between by case cast check column commit constraint create "
+    "cross default delete desc distinct drop else end except exists false for foreign from full "
+    "group having if in index inner insert intersect into is join key left like limit natural not "
+    "null offset on or order outer primary references right rollback select set table then to true "
+    "union unique update using values view when where with".split()
+)
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_DIRECT_KINDS = {t.U8, t.U16, t.U32, t.U64}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A definition, and how its types are bound to Python classes.
+
+    ``rows`` maps table names to row classes, ``functions`` reducer names to functions.
+    """
+
+    definition: ModuleDef
+    bindings: dict[int, program.Binding]
+    rows: dict[str, type[Any]]
+    functions: dict[str, Callable[..., Any]]
+
+
+def compile_module(module: Module) -> Compiled:
+    """Check and compile. Raises ``SchemaError`` with one line for each problem."""
+    return _Compiler(module).run()
+
+
+class _Compiler:
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.builder = TypeBuilder()
+        self.problems: list[str] = []
+        self.names: dict[str, str] = {}
+
+    def problem(self, what: str, where: str) -> None:
+        self.problems.append(f"{what} ({where})")
+
+    def run(self) -> Compiled:
+        for name, _, classes in self.module.contents.sums:
+            variants = [(class_.__name__, class_) for class_ in classes]
+            self.attempt(f"sum {name}", lambda v=variants, n=name: self.builder.sum(n, v))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+        tables = [found for table in self.module.tables if (found := self.table(table))]
+        reducers = [found for reducer in self.module.reducers if (found := self.reducer(reducer))]
+        scheduled = self.schedules(tables)
+        self.unique_functions()
+        self.unique_types()
+        if self.problems:
+            raise SchemaError("\n".join(self.problems))
+        definition = ModuleDef(
+            typespace=self.builder.typespace,
+            tables=tuple(scheduled),
+            reducers=tuple(reducers),
+            types=tuple(TypeDef((), name, place) for place, name in enumerate(self.builder.names)),
+        )
+        return Compiled(
+            definition,
+            dict(self.builder.bindings),
+            {table.name: table.row for table in self.module.tables},
+            {reducer.name: reducer.function for reducer in self.module.reducers},
+        )
+
+    def attempt(self, where: str, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except SchemaError as error:
+            self.problem(str(error), where)
+            return None
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    def table(self, table: Table) -> TableDef | None:
+        where = table.where
+        self.identifier("table", table.name, where)
+        if table.name.startswith("st_"):
+            self.problem(f"table {table.name!r}: names with st_ are for system tables", where)
+        if table.name.lower() in _RESERVED:
+            self.problem(f"table {table.name!r} is a word of SQL; give it another name", where)
+        self.claim(table.name, f"table {table.name}", where)
+        ref = self.attempt(where, lambda: self.builder.product(table.row))
+        if ref is None:
+            return None
+        row = self.builder.types[ref.index]
+        assert isinstance(row, t.Product)
+        columns = list(table.columns)
+        for name in columns:
+            self.identifier(f"column {table.name}.", name, where)
+        primary = [i for i, name in enumerate(columns) if table.columns[name].primary_key]
+        if len(primary) > 1:
+            names = ", ".join(columns[i] for i in primary)
+            self.problem(f"table {table.name!r} has several primary keys: {names}", where)
+        uniques = [
+            i
+            for i, name in enumerate(columns)
+            if table.columns[name].unique or table.columns[name].primary_key
+        ]
+        indexes = self.indexes(table, columns, uniques)
+        for index in indexes:
+            self.index_types(table, index, row, columns)
+        return TableDef(
+            name=table.name,
+            accessor=table.accessor,
+            row=ref.index,
+            primary_key=primary[0] if primary else None,
+            indexes=tuple(indexes),
+            uniques=tuple(UniqueDef(f"{table.name}_{columns[i]}_key", (i,)) for i in uniques),
+            sequences=tuple(self.sequences(table, columns, row)),
+            public=table.public,
+            event=table.event,
+            defaults=tuple(self.defaults(table, columns, row)),
+        )
+
+    def indexes(self, table: Table, columns: list[str], uniques: list[int]) -> list[IndexDef]:
+        found: list[IndexDef] = []
+        for place, name in enumerate(columns):
+            said = table.columns[name]
+            algorithm = said.index or (IndexAlgorithm.BTREE if place in uniques else None)
+            if algorithm is not None:
+                full = _index_name(table.name, [name], algorithm)
+                found.append(IndexDef(full, name, algorithm, (place,)))
+        for index in table.indexes:
+            unknown = [name for name in index.columns if name not in columns]
+            if unknown or not index.columns:
+                names = ", ".join(unknown) or "(none)"
+                self.problem(
+                    f"index {index.accessor!r} of table {table.name!r} names unknown columns: "
+                    f"{names}; it has {', '.join(columns)}",
+                    table.where,
+                )
+                continue
+            if len(set(index.columns)) < len(index.columns):
+                self.problem(f"index {index.accessor!r} repeats a column", table.where)
+            places = tuple(columns.index(name) for name in index.columns)
+            full = _index_name(table.name, index.columns, index.algorithm)
+            found.append(IndexDef(full, index.accessor, index.algorithm, places))
+        for index_def in found:
+            self.claim(index_def.name, f"index {index_def.name}", table.where)
+        return found
+
+    def index_types(
+        self, table: Table, index: IndexDef, row: t.Product, columns: list[str]
+    ) -> None:
+        for place in index.columns:
+            type_ = self.builder.typespace.resolve(row.elements[place].type)
+            if not _is_key(type_):
+                self.problem(
+                    f"column {columns[place]!r} of table {table.name!r} cannot be a key: keys are "
+                    "integers, bool, str, Identity, ConnectionId, UUID and plain enums",
+                    table.where,
+                )
+            if index.algorithm is IndexAlgorithm.DIRECT and type_ not in _DIRECT_KINDS:
+                self.problem(
+                    f"the direct index on {columns[place]!r} of table {table.name!r} needs a column "
+                    "of u8, u16, u32 or u64",
+                    table.where,
+                )
+
+    def sequences(self, table: Table, columns: list[str], row: t.Product) -> list[SequenceDef]:
+        found = []
+        for place, name in enumerate(columns):
+            if not table.columns[name].auto_inc:
+                continue
+            type_ = row.elements[place].type
+            if not isinstance(type_, t.Scalar) or type_.kind not in t.INTEGERS:
+                self.problem(
+                    f"auto_inc column {name!r} of table {table.name!r} is not an integer",
+                    table.where,
+                )
+                continue
+            found.append(SequenceDef(f"{table.name}_{name}_seq", place))
+        return found
+
+    def defaults(self, table: Table, columns: list[str], row: t.Product) -> list[DefaultValue]:
+        found = []
+        for place, name in enumerate(columns):
+            said = table.columns[name]
+            if said.default is MISSING:
+                continue
+            if said.primary_key or said.unique or said.auto_inc:
+                self.problem(
+                    f"column {name!r} of table {table.name!r} has a default and is a key or "
+                    "auto_inc; it can only be one",
+                    table.where,
+                )
+                continue
+            codec = self.builder.codec(row.elements[place].type)
+            try:
+                found.append(DefaultValue(place, codec.encode(said.default)))
+            except Exception as error:  # whatever a wrong default does, it is the default's fault
+                self.problem(
+                    f"the default of column {name!r} of table {table.name!r}: {error}", table.where
+                )
+        return found
+
+    # --- reducers --------------------------------------------------------------------------------
+
+    def reducer(self, reducer: Reducer) -> ReducerDef | None:
+        where = reducer.where
+        self.identifier("reducer", reducer.name, where)
+        if inspect.iscoroutinefunction(reducer.function):
+            self.problem(f"reducer {reducer.name!r} is async; reducers run to their end", where)
+        try:
+            hints = typing.get_type_hints(reducer.function, include_extras=True)
+        except NameError as error:
+            self.problem(f"reducer {reducer.name!r}: annotation {error.name!r} is unknown", where)
+            return None
+        parameters = list(inspect.signature(reducer.function).parameters.values())
+        if not parameters:
+            self.problem(f"reducer {reducer.name!r} needs a first parameter for its context", where)
+            return None
+        if hints.get("return", type(None)) is not type(None):
+            self.problem(f"reducer {reducer.name!r} returns something; it must return None", where)
+        if reducer.lifecycle is not None and len(parameters) > 1:
+            self.problem(
+                f"{reducer.lifecycle.value} reducer {reducer.name!r} takes no arguments", where
+            )
+        elements = []
+        for parameter in parameters[1:]:
+            name = parameter.name
+            if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+                self.problem(f"reducer {reducer.name!r}: *{name} is not possible", where)
+            elif name not in hints:
+                self.problem(f"reducer {reducer.name!r}: parameter {name!r} has no type", where)
+            else:
+                place = f"{reducer.name}({name})"
+                type_ = self.attempt(
+                    where, lambda n=name, p=place: self.builder.type_of(hints[n], p)
+                )  # type: ignore[misc]  # as above
+                if type_ is not None:
+                    elements.append(t.Element(name, type_))
+        private = reducer.lifecycle is not None or reducer.on_schedule is not None
+        return ReducerDef(
+            reducer.name, reducer.accessor, t.Product(tuple(elements)), reducer.lifecycle, private
+        )
+
+    def schedules(self, tables: Sequence[TableDef]) -> list[TableDef]:
+        by_row: dict[type[Any], list[Reducer]] = {}
+        for reducer in self.module.reducers:
+            if reducer.on_schedule is not None:
+                by_row.setdefault(reducer.on_schedule, []).append(reducer)
+        declared = {table.name: table for table in self.module.tables}
+        known = {table.row for table in self.module.tables}
+        for row, reducers in by_row.items():
+            if row not in known:
+                self.problem(f"{row.__name__} is not the row of a table", reducers[0].where)
+            if len(reducers) > 1:
+                names = ", ".join(reducer.name for reducer in reducers)
+                self.problem(f"{row.__name__} is scheduled by several reducers: {names}", "?")
+        return [self.schedule(table, by_row.get(declared[table.name].row)) for table in tables]
+
+    def schedule(self, table: TableDef, reducers: list[Reducer] | None) -> TableDef:
+        if not reducers:
+            return table
+        reducer = reducers[0]
+        row = self.builder.types[table.row]
+        assert isinstance(row, t.Product)
+        at = [i for i, element in enumerate(row.elements) if element.type == t.SCHEDULE_AT]
+        key = table.primary_key
+        if len(at) != 1 or key is None or row.elements[key].type != t.U64:
+            self.problem(
+                f"scheduled table {table.name!r} needs a u64 primary key and one ScheduleAt column",
+                reducer.where,
+            )
+            return table
+        hints = typing.get_type_hints(reducer.function, include_extras=True)
+        parameters = list(inspect.signature(reducer.function).parameters)[1:]
+        if [hints.get(name) for name in parameters] != [reducer.on_schedule]:
+            self.problem(
+                f"reducer {reducer.name!r} must take its context and one row of {table.name!r}",
+                reducer.where,
+            )
+        schedule = ScheduleDef(f"{table.name}_sched", table.name, at[0], reducer.name)
+        return TableDef(
+            table.name, table.accessor, table.row, table.primary_key, table.indexes, table.uniques,
+            table.sequences, schedule, table.public, table.system, table.event, table.defaults,
+        )  # fmt: skip
+
+    # --- names -----------------------------------------------------------------------------------
+
+    def identifier(self, what: str, name: str, where: str) -> None:
+        if unicodedata.normalize("NFC", name) != name or not _IDENTIFIER.fullmatch(name):
+            bad = next((c for c in name if not _IDENTIFIER.fullmatch(f"a{c}")), name[:1])
+            self.problem(f"{what} {name!r} is not an identifier: look at {bad!r}", where)
+
+    def claim(self, name: str, what: str, where: str) -> None:
+        """Tables, indexes, constraints and sequences share one namespace."""
+        taken = self.names.setdefault(name, f"{what} at {where}")
+        if taken != f"{what} at {where}":
+            self.problem(f"{what}: the name is taken by {taken}", where)
+
+    def unique_functions(self) -> None:
+        seen: dict[str, str] = {}
+        lifecycles: dict[Lifecycle, str] = {}
+        for reducer in self.module.reducers:
+            if reducer.name in seen:
+                self.problem(
+                    f"reducer {reducer.name!r} is declared twice, first at {seen[reducer.name]}",
+                    reducer.where,
+                )
+            seen.setdefault(reducer.name, reducer.where)
+            if reducer.lifecycle is not None:
+                if reducer.lifecycle in lifecycles:
+                    self.problem(
+                        f"a second {reducer.lifecycle.value} reducer; the first is "
+                        f"{lifecycles[reducer.lifecycle]}",
+                        reducer.where,
+                    )
+                lifecycles.setdefault(reducer.lifecycle, reducer.name)
+
+    def unique_types(self) -> None:
+        seen: set[str] = set()
+        for name in self.builder.names:
+            if name in seen:
+                self.problem(f"two types are called {name!r}; rename one", self.module.name)
+            seen.add(name)
+
+
+def _index_name(table: str, columns: Sequence[str], algorithm: IndexAlgorithm) -> str:
+    return f"{table}_{'_'.join(columns)}_idx_{algorithm.value.lower()}"
+
+
+def _is_key(type_: t.Type) -> bool:
+    if isinstance(type_, t.Scalar):
+        return type_.kind not in (t.Kind.F32, t.Kind.F64)
+    return type_ in (t.IDENTITY, t.CONNECTION_ID, t.UUID) or t.is_plain_enum(type_)

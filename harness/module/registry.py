@@ -1,0 +1,317 @@
+"""Modules and the decorators that fill them.
+
+The bare decorators register with the module of the file they stand in; ``Module("name")`` has the
+same decorators as methods. Nothing is checked here: ``Module.definition`` does, all at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
+
+from harness.module.columns import MISSING, Column, Index, column
+from harness.wire.schema import Lifecycle
+
+if TYPE_CHECKING:
+    from harness.module.definition import Compiled
+    from harness.wire.schema import ModuleDef
+
+C = TypeVar("C", bound=type[Any])
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A declared table. ``where`` is ``file:line`` of the declaration."""
+
+    row: type[Any]
+    accessor: str
+    name: str
+    public: bool
+    event: bool
+    columns: dict[str, Column]
+    indexes: tuple[Index, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reducer:
+    """A declared reducer. ``on_schedule`` is the row class of the table that calls it."""
+
+    function: Callable[..., Any]
+    accessor: str
+    name: str
+    lifecycle: Lifecycle | None
+    on_schedule: type[Any] | None
+    where: str
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _Contents:
+    tables: list[Table] = field(default_factory=list)
+    reducers: list[Reducer] = field(default_factory=list)
+    sums: list[tuple[str, Any, tuple[type[Any], ...]]] = field(default_factory=list)
+
+
+class Module:
+    """Tables and reducers that belong together: what becomes a database."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.contents = _Contents()
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        return self.contents.tables
+
+    @property
+    def reducers(self) -> Sequence[Reducer]:
+        return self.contents.reducers
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The definition with the Python classes and functions bound to it.
+
+        Raises ``SchemaError`` that lists everything that is wrong.
+        """
+        from harness.module.definition import compile_module
+
+        return compile_module(self)
+
+    def definition(self) -> ModuleDef:
+        """The schema. Raises ``SchemaError`` that lists everything that is wrong."""
+        return self.compiled.definition
+
+    # --- decorators ------------------------------------------------------------------------------
+
+    @dataclass_transform(kw_only_default=True, field_specifiers=(column,))
+    def table(
+        self,
+        *,
+        accessor: str | None = None,
+        public: bool = False,
+        event: bool = False,
+        name: str | None = None,
+        indexes: Sequence[Index] = (),
+    ) -> Callable[[C], C]:
+        """Make a class the row of a table: a dataclass with slots and keyword-only fields.
+
+        ``accessor`` is the attribute of ``ctx.db``, the class name in snake case by default;
+        ``name`` is the name on the wire and in SQL; ``public`` lets clients read it; an ``event``
+        table keeps nothing and only tells its subscribers.
+        """
+
+        def declare(class_: C) -> C:
+            columns = _columns(class_)
+            row = _row_class(class_, columns)
+            short = accessor or snake_case(class_.__name__)
+            declared = Table(
+                row, short, name or snake_case(short), public, event, columns,
+                tuple(indexes), _where(class_),
+            )  # fmt: skip
+            self.contents.tables.append(declared)
+            self.__dict__.pop("compiled", None)
+            return row
+
+        return declare
+
+    def reducer(
+        self,
+        function: F | None = None,
+        *,
+        name: str | None = None,
+        on_schedule: type[Any] | None = None,
+    ) -> Any:
+        """Make a function callable by clients; it stays an ordinary function.
+
+        With ``on_schedule`` it is called for the rows of that table when their time comes.
+        """
+        return self._add(function, name, None, on_schedule)
+
+    def init(self, function: F) -> F:
+        """Run once, when the database is made; if it fails there is no database."""
+        added: F = self._add(function, None, Lifecycle.INIT, None)
+        return added
+
+    def client_connected(self, function: F) -> F:
+        """Run when a client connects; if it fails the client is turned away."""
+        added: F = self._add(function, None, Lifecycle.ON_CONNECT, None)
+        return added
+
+    def client_disconnected(self, function: F) -> F:
+        """Run when a client has gone."""
+        added: F = self._add(function, None, Lifecycle.ON_DISCONNECT, None)
+        return added
+
+    def sum_type(self, name: str, *classes: type[Any]) -> Any:
+        """Declare a sum of ``@product`` classes; the result is their union, for annotations."""
+        union: Any = classes[0]
+        for class_ in classes[1:]:
+            union = union | class_
+        self.contents.sums.append((name, union, classes))
+        return union
+
+    def _add(
+        self,
+        function: Any,
+        name: str | None,
+        lifecycle: Lifecycle | None,
+        on_schedule: type[Any] | None,
+    ) -> Any:
+        def declare(function: F) -> F:
+            accessor = function.__name__
+            self.contents.reducers.append(
+                Reducer(
+                    function,
+                    accessor,
+                    name or snake_case(accessor),
+                    lifecycle,
+                    on_schedule,
+                    _where(function),
+                )  # fmt: skip
+            )
+            self.__dict__.pop("compiled", None)
+            return function
+
+        return declare if function is None else declare(function)
+
+
+# --- the bare decorators -------------------------------------------------------------------------
+
+_DEFAULTS: dict[str, Module] = {}
+
+
+def default_module(python_module: str) -> Module:
+    """The module that the bare decorators in this Python module fill."""
+    found = _DEFAULTS.get(python_module)
+    if found is None:
+        found = _DEFAULTS[python_module] = Module(python_module.rpartition(".")[2])
+    return found
+
+
+def forget(python_module: str) -> None:
+    """Start this Python module's declarations afresh: it is about to be imported again."""
+    _DEFAULTS.pop(python_module, None)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(column,))
+def table(
+    *,
+    accessor: str | None = None,
+    public: bool = False,
+    event: bool = False,
+    name: str | None = None,
+    indexes: Sequence[Index] = (),
+) -> Callable[[C], C]:
+    """``Module.table`` of the file's own module."""
+
+    def declare(class_: C) -> C:
+        declared = default_module(class_.__module__).table(
+            accessor=accessor, public=public, event=event, name=name, indexes=indexes
+        )
+        return declared(class_)
+
+    return declare
+
+
+@overload
+def reducer(function: F) -> F: ...
+
+
+@overload
+def reducer(
+    *, name: str | None = None, on_schedule: type[Any] | None = None
+) -> Callable[[F], F]: ...
+
+
+def reducer(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    on_schedule: type[Any] | None = None,
+) -> Any:
+    """``Module.reducer`` of the file's own module."""
+
+    def declare(function: F) -> F:
+        module = default_module(function.__module__)
+        declared: F = module.reducer(function, name=name, on_schedule=on_schedule)
+        return declared
+
+    return declare if function is None else declare(function)
+
+
+def init(function: F) -> F:
+    """``Module.init`` of the file's own module."""
+    return default_module(function.__module__).init(function)
+
+
+def client_connected(function: F) -> F:
+    """``Module.client_connected`` of the file's own module."""
+    return default_module(function.__module__).client_connected(function)
+
+
+def client_disconnected(function: F) -> F:
+    """``Module.client_disconnected`` of the file's own module."""
+    return default_module(function.__module__).client_disconnected(function)
+
+
+def sum_type(name: str, *classes: type[Any]) -> Any:
+    """``Module.sum_type`` of the calling file's own module."""
+    caller = sys._getframe(1).f_globals["__name__"]
+    return default_module(caller).sum_type(name, *classes)
+
+
+@dataclass_transform(kw_only_default=True)
+def product(class_: C) -> C:
+    """Make a class a type of its own, for columns and parameters."""
+    made = dataclasses.dataclass(slots=True, kw_only=True)(class_)
+    return made  # type: ignore[return-value]  # the same class, with slots
+
+
+# --- classes -------------------------------------------------------------------------------------
+
+
+def snake_case(name: str) -> str:
+    """``PurgeTimer`` → ``purge_timer``, ``HTTPServer`` → ``http_server``; snake case stays."""
+    split = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", split).lower()
+
+
+def _columns(class_: type[Any]) -> dict[str, Column]:
+    """What was said about each column; a row class that is used again keeps its own."""
+    kept: dict[str, Column] | None = class_.__dict__.get("__columns__")
+    if kept is not None:
+        return kept
+    found = {}
+    for name in class_.__dict__.get("__annotations__", {}):
+        said = class_.__dict__.get(name, MISSING)
+        found[name] = said if isinstance(said, Column) else Column()
+    return found
+
+
+def _row_class(class_: C, columns: dict[str, Column]) -> C:
+    if dataclasses.is_dataclass(class_):
+        return class_
+    for name, said in columns.items():
+        if said.auto_inc:
+            setattr(class_, name, 0)
+        elif isinstance(class_.__dict__.get(name), Column):
+            delattr(class_, name)
+    made: Any = dataclasses.dataclass(slots=True, kw_only=True)(class_)
+    made.__columns__ = columns
+    return made  # type: ignore[no-any-return]  # the same class, with slots
+
+
+def _where(what: Any) -> str:
+    try:
+        file = inspect.getsourcefile(what) or "?"
+        line = inspect.getsourcelines(what)[1]
+    except (OSError, TypeError):
+        return "?"
+    return f"{file}:{line}"
