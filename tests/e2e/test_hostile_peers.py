@@ -10,7 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -467,36 +467,49 @@ def test_twenty_thousand_calls_without_reading(server: ServerProcess, bystander:
         assert answered == 20_000 or how == 1013, (answered, how)
 
 
-@pytest.mark.parametrize(
-    ("upgraded", "data"),
-    [
-        pytest.param(True, frame(PING, b"x" * 125) * 1_000, id="pings"),
-        pytest.param(True, frame(BINARY, SUBSCRIBE) * 1_000, id="subscriptions"),
-        pytest.param(
-            True,
-            frame(BINARY, v2.CLIENT.encode(v2.OneOffQuery(1, "SELECT * FROM item"))) * 1_000,
-            id="queries",
-        ),
-        pytest.param(
-            False,
-            b"GET /v1/database/bench/schema?version=10 HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000,
-            id="requests",
-        ),
-    ],
-)
-def test_a_flood_of_requests_without_reading(
-    server: ServerProcess, bystander: Bystander, upgraded: bool, data: bytes
-) -> None:
+ALL_ITEMS = "SELECT * FROM item"
+SCHEMA = b"GET /v1/database/bench/schema?version=10 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def messages(made: Iterable[v2.ClientMessage]) -> bytes:
+    return b"".join(frame(BINARY, v2.CLIENT.encode(message)) for message in made)
+
+
+FLOODS = {
+    # what is sent without end: protocol (None for HTTP), bytes that are repeated
+    "pings": (V3, frame(PING, b"x" * 125) * 1_000),
+    "queries, v3": (V3, messages(v2.OneOffQuery(i, ALL_ITEMS) for i in range(1_000))),
+    "queries, v2": (V2, messages(v2.OneOffQuery(i, ALL_ITEMS) for i in range(1_000))),
+    "subscriptions": (V3, messages(v2.Subscribe(i, i, [ALL_ITEMS]) for i in range(1_000))),
+    "one subscription": (
+        V3,
+        messages([v2.Subscribe(1, 1, [ALL_ITEMS]), v2.Unsubscribe(2, 1, 1)]) * 500,
+    ),
+    "requests": (None, SCHEMA * 1_000),
+    "SQL": (
+        None,
+        b"POST /v1/database/bench/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n"
+        b"SELECT * FROM item" * 1_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_flood_without_reading(server: ServerProcess, bystander: Bystander, kind: str) -> None:
+    """Each answer is some hundred kilobytes, if it is one about rows; none is ever read."""
+    protocol, data = FLOODS[kind]
+    batch = struct.pack("<I", 2_000) + b"".join(item_args(i, "y" * 100) for i in range(2_000))
     bystander.peer.call("clear_items")
-    for id_ in range(100):
-        bystander.peer.call("insert_item", item_args(id_, "y" * 100))
+    bystander.peer.call("insert_items", batch)
     with Peer(server.address, receive_buffer=4096) as peer:
-        if upgraded:
-            peer.upgrade()
-        finished = flood(peer, data, 200)
-        for _ in range(20):
-            bystander.is_answered()
-        finished()
+        if protocol is not None:
+            peer.upgrade(protocol)
+        finished = flood(peer, data, 300)
+        try:
+            for _ in range(20):
+                bystander.is_answered()
+        finally:
+            finished()
         bystander.is_answered()
 
 
