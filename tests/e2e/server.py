@@ -84,9 +84,9 @@ class ServerProcess:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> int:
-        """SIGTERM, and the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal that asks, and give the exit code."""
+        self._process.send_signal(number)
         return self._process.wait(PATIENCE_S)
 
     def ends(self) -> int:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from harness.errors import WireError
 from harness.wire import v1, v2
-from tests.e2e.http_client import call
+from tests.e2e.http_client import call, rows
 from tests.e2e.peer import (
     BINARY,
     CLOSE,
@@ -535,3 +535,17 @@ def test_a_subscriber_that_never_reads_is_dropped(
         # What it finds, when it reads at last, is an end.
         assert deaf.ended().code in (1008, 1013, None)
         assert isinstance(listening.call("noop").result, v2.ReducerOk | v2.ReducerOkEmpty)
+
+
+@pytest.mark.slow
+def test_a_reducer_without_end_is_ended(server: ServerProcess) -> None:
+    """Reducers run one at a time: others wait, but not for ever, and nothing is left of it."""
+    assert call(server, "seed_accounts", 3, 7).status == 200
+    with Peer(server.address) as greedy, Peer(server.address) as other:
+        greedy.upgrade()
+        other.upgrade()
+        endless = v2.CallReducer(1, 0, "seed_accounts", struct.pack("<Iq", 0xFFFFFFFF, 1))
+        greedy.tell(endless)
+        assert isinstance(other.call("noop").result, v2.ReducerOk | v2.ReducerOkEmpty)
+        assert isinstance(greedy.receive().result, v2.ReducerInternalError)
+    assert sorted(rows(server, "SELECT * FROM account")) == [[0, 7], [1, 7], [2, 7]]
