@@ -1,0 +1,150 @@
+"""What a stored database remembers of itself, and how it follows a changed module.
+
+New tables, new or dropped indexes, dropped unique constraints, changed visibility and changed
+reducers are followed. A column that was appended with a default is filled in. An empty table may
+go. Everything else is refused, naming the table, and leaves the data as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.errors import SchemaError, StoreError
+from harness.server.storage import Engine, TableStore
+from harness.wire import types as t
+from harness.wire.schema import ModuleDef, TableDef
+from harness.wire.values import Identity
+
+#: The layout of the file; a newer one is refused.
+FORMAT = 1
+
+
+def stored_meta(engine: Engine) -> dict[str, str] | None:
+    """What the file says of itself; None for a new file. Raises ``StoreError`` for a foreign one."""
+    names = {name for (name,) in engine.fetch("SELECT name FROM sqlite_master")}
+    if not names:
+        return None
+    if "harness_meta" not in names:
+        raise StoreError("the file is a SQLite database of something else")
+    meta: dict[str, str] = dict(engine.fetch("SELECT key, value FROM harness_meta"))
+    found = int(meta.get("format", "0"))
+    if found != FORMAT:
+        raise StoreError(f"the database has format {found}, this version reads {FORMAT}")
+    return meta
+
+
+def create_meta(engine: Engine, identity: Identity) -> None:
+    """Make the bookkeeping tables of a new file."""
+    engine.execute("CREATE TABLE harness_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    engine.execute("CREATE TABLE harness_sequences (name TEXT PRIMARY KEY, reserved TEXT NOT NULL)")
+    for key, value in (("format", str(FORMAT)), ("identity", identity.to_hex())):
+        engine.execute("INSERT INTO harness_meta VALUES (?, ?)", (key, value))
+
+
+def check_identity(meta: dict[str, str], identity: Identity) -> None:
+    """Raises ``StoreError`` if the file belongs to another database."""
+    if meta.get("identity") != identity.to_hex():
+        raise StoreError(f"the file holds the database {meta.get('identity')}")
+
+
+def save_shape(engine: Engine, definition: ModuleDef, stores: dict[str, TableStore]) -> None:
+    """Remember the tables as they are now."""
+    shape = {table.name: _shape(definition, table, stores) for table in definition.tables}
+    engine.execute("INSERT OR REPLACE INTO harness_meta VALUES ('shape', ?)", (json.dumps(shape),))
+
+
+def migrate(
+    engine: Engine, meta: dict[str, str], definition: ModuleDef, stores: dict[str, TableStore]
+) -> None:
+    """Bring the stored tables to what the module declares. Raises ``SchemaError``."""
+    before: dict[str, Any] = json.loads(meta["shape"])
+    problems: list[str] = []
+    for table in definition.tables:
+        now = _shape(definition, table, stores)
+        old = before.pop(table.name, None)
+        if old is None:
+            stores[table.name].create()
+        elif old != now:
+            problem = _change(engine, definition, table, stores[table.name], old, now)
+            if problem:
+                problems.append(f"table {table.name!r}: {problem}")
+    for name in before:
+        quoted = f"t_{name}".replace('"', '""')
+        ((count,),) = engine.fetch(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608  (our own name)
+        if count:
+            problems.append(f"table {name!r} is gone from the module and has {count} rows")
+        else:
+            engine.execute(f'DROP TABLE "{quoted}"')
+    if problems:
+        raise SchemaError(
+            "the module does not fit the stored data: "
+            + "; ".join(problems)
+            + ". Use another data directory, or change the module back"
+        )
+
+
+def _change(
+    engine: Engine,
+    definition: ModuleDef,
+    table: TableDef,
+    store: TableStore,
+    old: dict[str, Any],
+    now: dict[str, Any],
+) -> str | None:
+    """Follow one table; the reason if that is not possible."""
+    old_columns, columns = old["columns"], now["columns"]
+    if columns[: len(old_columns)] != old_columns:
+        return "its columns were changed, removed or reordered"
+    defaults = {default.column: default.value for default in table.defaults}
+    missing = [columns[i][0] for i in range(len(old_columns), len(columns)) if i not in defaults]
+    if missing:
+        return f"the new column {missing[0]!r} has no default"
+    added = [column for column in now["uniques"] if column not in old["uniques"]]
+    if added:
+        return f"column {columns[added[0]][0]!r} became unique"
+    if old["scheduled"] != now["scheduled"]:
+        return "it was scheduled and is not any more, or the other way round"
+    tail = b"".join(defaults[i] for i in range(len(old_columns), len(columns)))
+    quoted = f"t_{table.name}".replace('"', '""')
+    rows = [data + tail for (data,) in engine.fetch(f'SELECT row FROM "{quoted}"')]  # noqa: S608  (our own name)
+    store.drop()
+    store.create()
+    store.restore(rows)
+    return None
+
+
+def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]) -> dict[str, Any]:
+    row = definition.row_type(table)
+    space = definition.typespace
+    return {
+        "columns": [[e.name, _spell(e.type, space, ())] for e in row.elements],
+        "uniques": sorted(table.unique_columns()),
+        "scheduled": table.schedule is not None,
+        "layout": stores[table.name].layout(),
+    }
+
+
+def _spell(type_: t.Type, space: t.Typespace, open_refs: tuple[int, ...]) -> str:
+    """A type written out, whatever the numbers of its refs."""
+    match type_:
+        case t.Ref(index):
+            if index in open_refs:
+                return f"^{len(open_refs) - open_refs.index(index)}"
+            return _spell(space.types[index], space, (*open_refs, index))
+        case t.Scalar():
+            return type_.name
+        case t.Array(element):
+            return f"[{_spell(element, space, open_refs)}]"
+        case t.Product(elements):
+            return (
+                "("
+                + ",".join(f"{e.name}:{_spell(e.type, space, open_refs)}" for e in elements)
+                + ")"
+            )
+        case t.Sum(variants):
+            return (
+                "<"
+                + "|".join(f"{x.name}:{_spell(x.type, space, open_refs)}" for x in variants)
+                + ">"
+            )
