@@ -1,0 +1,1 @@
+"""Asking: when operations start, what they are, and who keeps them going."""

@@ -1,0 +1,1 @@
+"""Noticing: raw integers while the load runs, everything else after it."""

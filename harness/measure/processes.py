@@ -1,0 +1,71 @@
+"""CPU time and memory of any process of this user, in nanoseconds and bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from harness.records import ResourceUse
+
+
+def cpu_ns(pid: int) -> int:
+    """CPU time that a process has used, all threads, user and system.
+
+    Linux keeps a clock for each process with nanoseconds; its number is made from the pid as
+    ``clock_getcpuclockid(3)`` does. Elsewhere the system's ticks (10 ms) must do. Raises
+    ``ProcessLookupError`` if there is no such process.
+    """
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)
+    except (OSError, OverflowError):
+        pass
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error as error:
+        raise ProcessLookupError(f"no process {pid}") from error
+    return int((times.user + times.system) * 1e9)
+
+
+def rss_bytes(pid: int) -> int:
+    """Memory that a process holds. Raises ``ProcessLookupError`` if there is no such process."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error as error:
+        raise ProcessLookupError(f"no process {pid}") from error
+
+
+class Meter:
+    """What one process uses between ``start`` and ``stop``; None for one that cannot be seen."""
+
+    def __init__(self, pid: int | None, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._pid = pid
+        self._clock = clock
+        self._start: tuple[int, int] | None = None
+        self.use: ResourceUse | None = None
+
+    def start(self) -> None:
+        """The window begins."""
+        self._start = self._read()
+
+    def stop(self) -> None:
+        """The window ends; ``use`` is set."""
+        end = self._read()
+        if self._start is None or end is None or self._pid is None:
+            return
+        try:
+            rss = rss_bytes(self._pid)
+        except ProcessLookupError:
+            return
+        self.use = ResourceUse(
+            wall_ns=end[0] - self._start[0], cpu_ns=end[1] - self._start[1], rss_bytes=rss
+        )
+
+    def _read(self) -> tuple[int, int] | None:
+        if self._pid is None:
+            return None
+        try:
+            return self._clock(), cpu_ns(self._pid)
+        except ProcessLookupError:
+            return None

@@ -1,0 +1,1 @@
+"""Keeping: stored runs are appended, never changed."""

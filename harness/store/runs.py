@@ -1,0 +1,91 @@
+"""Run files: one JSON file for each run, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import StoreError
+from harness.records import FORM, Run
+
+#: Where runs go unless somebody says otherwise.
+DEFAULT_FOLDER = Path("results")
+
+_encoder = msgspec.json.Encoder()
+
+
+def new_id(scenario: str, now: datetime) -> str:
+    """A name for a run that sorts by time: ``20250131-094500-throughput-noop-v3-1f3a``."""
+    slug = re.sub(r"[^a-z0-9]+", "-", scenario.lower()).strip("-")
+    return f"{now:%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
+
+
+def save(run: Run, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Write a run to ``folder/runs/<id>.json``; the file appears when it is complete.
+
+    Raises ``StoreError`` if the folder cannot be written, or if the run is there already.
+    """
+    runs = folder / "runs"
+    path = runs / f"{run.id}.json"
+    temporary = None
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=runs, prefix=".", delete=False) as file:
+            temporary = file.name
+            file.write(msgspec.json.format(_encoder.encode(run), indent=1))
+        # A link fails if the name is taken; a rename would replace what is there.
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise StoreError(f"the run {run.id} is stored already in {runs}") from error
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        if temporary is not None:
+            os.unlink(temporary)
+    return path
+
+
+def load(path: Path) -> Run:
+    """A stored run. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        form = msgspec.json.decode(data, type=_Form).form
+        if form > FORM:
+            raise StoreError(f"{path} has form {form}; this version reads up to {FORM}")
+        return msgspec.json.decode(data, type=Run)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path} is not a run: {error}") from error
+
+
+def names(folder: Path = DEFAULT_FOLDER) -> Iterator[str]:
+    """The ids of all stored runs, oldest first."""
+    for path in sorted((folder / "runs").glob("*.json")):
+        yield path.stem
+
+
+def find(wanted: str, folder: Path = DEFAULT_FOLDER) -> Run:
+    """The run with this id, part of an id, or path; the newest if several fit.
+
+    Raises ``StoreError`` if none does.
+    """
+    if wanted.endswith(".json") and Path(wanted).exists():
+        return load(Path(wanted))
+    fitting = [name for name in names(folder) if wanted in name]
+    if not fitting:
+        raise StoreError(f"no run in {folder / 'runs'} has `{wanted}` in its id")
+    exact = wanted if wanted in fitting else fitting[-1]
+    return load(folder / "runs" / f"{exact}.json")
+
+
+class _Form(msgspec.Struct):
+    form: int = FORM
