@@ -11,7 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import h11
 
 #: A request's line and headers may have this many bytes.
-MAX_HEAD = 128 * 1024
+MAX_HEAD = 256 * 1024
+#: Its target may have this many bytes, and it may have so many headers.
+MAX_TARGET = 64 * 1024
+MAX_HEADERS = 128
 #: A body may have this many bytes, unless its route allows more.
 MAX_BODY = 2 * 1024 * 1024
 #: The most that any route allows: a module to publish.
@@ -108,6 +111,12 @@ class HttpConnection:
                 return
             if isinstance(event, h11.Request):
                 self._head, self._body, self._size = event, [], 0
+                if len(event.target) > MAX_TARGET:
+                    yield HttpError(414, f"the target is longer than {MAX_TARGET} bytes")
+                    return
+                if len(event.headers) > MAX_HEADERS:
+                    yield HttpError(431, f"a request may have {MAX_HEADERS} headers")
+                    return
                 announced = dict(event.headers).get(b"content-length", b"0")
                 if int(announced) > self._limit():
                     yield HttpError(413, f"the body is larger than {self._limit()} bytes")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import SqlError, WireError
 from harness.server import http
@@ -117,10 +117,10 @@ class Connection(asyncio.Protocol):
     # --- the transport's side --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports do not inherit from asyncio's, so this cannot be checked.
+        self._transport = cast(asyncio.Transport, transport)
         if len(self._listener.connections) >= CONNECTION_LIMIT:
-            transport.abort()
+            self._transport.abort()
             return
         self._listener.connections.add(self)
 

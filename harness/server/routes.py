@@ -290,6 +290,12 @@ def _delete(context: Context) -> Response:
     )
 
 
+def _subscribe(context: Context) -> Response:
+    response = text(426, "this route is a WebSocket: the header Upgrade is missing")
+    response.headers += [("connection", "upgrade"), ("upgrade", "websocket")]
+    return response
+
+
 _DB = r"/v1/database/(?P<db>[^/]+)"
 _TABLE: list[tuple[str, str, Callable[[Context], Response]]] = [
     ("POST", r"/v1/identity", _identity),
@@ -311,5 +317,6 @@ _TABLE: list[tuple[str, str, Callable[[Context], Response]]] = [
     ("POST", _DB + r"/call/(?P<reducer>[^/]+)", _call),
     ("POST", _DB + r"/sql", _sql),
     ("GET", _DB + r"/logs", _logs),
+    ("GET", _DB + r"/subscribe", _subscribe),
 ]
 _ROUTES = [(method, re.compile(path), handler) for method, path, handler in _TABLE]
