@@ -172,7 +172,8 @@ class Run(Record, frozen=True):
     environment: Environment
     verdict: Verdict
     started_at: str
-    form: int = FORM
+    #: No default, so that it is always written.
+    form: int
     metrics: list[Metric] = []
     checks: list[Check] = []
     histograms: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,1 @@
+"""What can be measured: servers that we start, servers that run, peers."""

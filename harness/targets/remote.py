@@ -1,0 +1,116 @@
+"""A running server, given by URI, with the bench module published as a database."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import urllib.error
+import urllib.request
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import psutil
+
+from harness.errors import PlanError, TargetError
+from harness.measure.environment import file_sha256
+from harness.records import Target
+from harness.targets.embedded import DATABASE
+
+TIMEOUT_S = 5.0
+
+
+class Remote:
+    """A server that others started; its process is known if it runs on this machine."""
+
+    def __init__(self, uri: str, database: str = DATABASE) -> None:
+        if not re.match(r"https?://[^/]+", uri):
+            raise PlanError(f"a target is `embedded` or a URI such as http://127.0.0.1:3000: {uri}")
+        self.uri = uri.rstrip("/")
+        self._database = database
+
+    def __enter__(self) -> Self:
+        self.version()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to end: the server is not ours."""
+
+    def version(self) -> str | None:
+        """What the server calls itself. Raises ``TargetError`` if nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.uri}/v1/health", timeout=TIMEOUT_S) as answer:  # noqa: S310  (the scheme was checked)
+                told = json.load(answer)
+        except urllib.error.HTTPError:
+            return None  # servers before 1.0 have no such route; they answer all the same
+        except (OSError, ValueError) as error:
+            raise TargetError(f"no server answers at {self.uri}: {error}") from error
+        return str(told.get("version")) if isinstance(told, dict) else None
+
+    def describe(self) -> Target:
+        """What the run keeps about this server."""
+        pid = self._listener()
+        exe = None
+        if pid is not None:
+            try:
+                exe = psutil.Process(pid).exe()
+            except psutil.Error:
+                pass
+        return Target(
+            kind="remote",
+            uri=self.uri,
+            database=self._database,
+            pid=pid,
+            exe=exe,
+            exe_sha256=file_sha256(exe) if exe else None,
+            version=self.version(),
+        )
+
+    def alive(self) -> bool:
+        """Whether the server answers."""
+        return self.death() is None
+
+    def death(self) -> str | None:
+        """Why the server counts as dead; None while it answers."""
+        try:
+            self.version()
+        except TargetError as error:
+            return str(error)
+        return None
+
+    def log_tail(self, lines: int = 0) -> list[str]:
+        """Its log is not ours to read."""
+        return []
+
+    def _listener(self) -> int | None:
+        """The pid that listens on this port of this machine, if it may be seen."""
+        parts = urlsplit(self.uri)
+        host = parts.hostname or ""
+        try:
+            local = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            local = host == "localhost"
+        if not local:
+            return None
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            sockets = psutil.net_connections("tcp")
+        except psutil.Error:
+            return None
+        return next(
+            (
+                found.pid
+                for found in sockets
+                if found.status == psutil.CONN_LISTEN and found.laddr.port == port
+            ),
+            None,
+        )
