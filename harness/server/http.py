@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -21,6 +22,8 @@ MAX_BODY = 2 * 1024 * 1024
 MAX_PUBLISH = 64 * 1024 * 1024
 #: One request may have this many query parameters.
 MAX_PARAMETERS = 64
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 CORS = [
     ("access-control-allow-origin", "*"),
@@ -175,7 +178,8 @@ class HttpConnection:
             headers.append(("connection", "close"))
         else:
             headers.append(("content-length", str(len(response.body))))
-        head = h11.Response(status_code=response.status, headers=headers)
+        reason = _REASONS.get(response.status, "")
+        head = h11.Response(status_code=response.status, headers=headers, reason=reason.encode())
         parts = [self._h11.send(head) or b""]
         if not response.stream:
             parts.append(self._h11.send(h11.Data(data=response.body)) or b"")
