@@ -149,8 +149,8 @@ function callV1(session, name, args) {
       if (!callerConnectionId?.isEqual(conn.connectionId)) return;
       const { resolve, reject } = session.waiting.get(name).shift();
       // Row callbacks of this message run after the reducer's.
-      if (status.tag === 'Committed') setImmediate(resolve);
-      else reject(Object.assign(new Error(status.value), { name: status.tag }));
+      const failed = Object.assign(new Error(status.value), { name: status.tag });
+      setImmediate(() => (status.tag === 'Committed' ? resolve() : reject(failed)));
     });
   }
   return new Promise((resolve, reject) => {

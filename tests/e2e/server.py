@@ -38,7 +38,11 @@ class ServerProcess:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         if self.wait:
-            self.uri = self._first_line()
+            try:
+                self.uri = self._first_line()
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *exc: object) -> None:

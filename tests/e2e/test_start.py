@@ -106,7 +106,7 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
 
 def test_a_module_that_does_not_load_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
-        "from harness.module import table\n\n@table\nclass A:\n    x: dict\n"
+        "from harness.module import table\n\n@table(public=True)\nclass A:\n    x: dict\n"
     )
     with ServerProcess([str(tmp_path / "broken.py")], wait=False) as server:
         assert server.ends() != 0
