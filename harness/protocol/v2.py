@@ -1,0 +1,220 @@
+"""Protocols v2 and v3, the client's side."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from harness.errors import DecodeError, RemoteProtocolError
+from harness.protocol.connection import Connection, Step
+from harness.protocol.events import (
+    Applied,
+    Called,
+    Changed,
+    Connected,
+    Died,
+    Ended,
+    Event,
+    Queried,
+    Refused,
+    TableRows,
+)
+from harness.wire import v2
+from harness.wire.compression import unpack
+from harness.wire.values import Err, Timestamp
+
+#: Messages of one flush are packed into payloads up to this many bytes, as the official client does.
+BATCH = 256 * 1024
+
+_HEAD = struct.Struct("<BIB")
+_U32 = struct.Struct("<I")
+_NOTHING: list[TableRows] = []
+
+
+class ConnectionV2(Connection):
+    """One message in a payload."""
+
+    protocol = "v2"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: dict[str, bytes] = {}
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
+        self._check_open()
+        encoded = self._names.get(name)
+        if encoded is None:
+            data = name.encode()
+            encoded = self._names[name] = _U32.pack(len(data)) + data
+        request_id = self._last_id + 1
+        if request_id > 0xFFFFFFFF or request_id in self.calls or request_id in self._queries:
+            request_id = self._request_id()
+        self._last_id = request_id
+        self.calls[request_id] = waiter
+        self._queue.append(_HEAD.pack(3, request_id, 0) + encoded + _U32.pack(len(args)) + args)
+        return request_id
+
+    def subscribe(self, queries: list[str]) -> int:
+        set_id = self._new_set()
+        self._say(v2.Subscribe(self._request_id(), set_id, queries))
+        return set_id
+
+    def unsubscribe(self, set_id: int) -> None:
+        self._check_open()
+        self._set_step(set_id, Step.UNSUBSCRIBE)
+        # The rows that leave are always asked for: nobody here tracks rows by set.
+        self._say(v2.Unsubscribe(self._request_id(), set_id, 1))
+
+    def query(self, sql: str, waiter: Any) -> int:
+        self._check_open()
+        request_id = self._request_id()
+        self._queries[request_id] = waiter
+        self._say(v2.OneOffQuery(request_id, sql))
+        return request_id
+
+    def _say(self, message: v2.ClientMessage) -> None:
+        self._queue.append(v2.CLIENT.encode(message))
+
+    def data_to_send(self) -> list[bytes]:
+        queue, self._queue = self._queue, []
+        return queue
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def receive(self, payload: bytes) -> list[Event]:
+        return [self._hear(message) for message in self._messages(unpack(payload))]
+
+    def _messages(self, body: bytes) -> list[Any]:
+        return [v2.SERVER.decode(body)]
+
+    def _hear(self, message: Any) -> Event:
+        if type(message) is v2.ReducerResult:  # by far the most frequent
+            return self._reducer_result(message)
+        event: Event = _HANDLERS[type(message)](self, message)
+        return event
+
+    def _reducer_result(self, message: v2.ReducerResult) -> Called:
+        try:
+            waiter = self.calls.pop(message.request_id)
+        except KeyError:
+            raise RemoteProtocolError(
+                f"an answer came to call {message.request_id}, which nobody made"
+            ) from None
+        result = message.result
+        if type(result) is v2.ReducerOk:
+            sets = result.transaction_update.query_sets
+            return Called(waiter, _updates(sets) if sets else _NOTHING, message.timestamp)
+        return _other_result(waiter, result, message.timestamp)
+
+    def _initial_connection(self, message: v2.InitialConnection) -> Event:
+        self._greet()
+        return Connected(message.identity, message.connection_id, message.token)
+
+    def _subscribe_applied(self, message: v2.SubscribeApplied) -> Event:
+        self._set_step(message.query_set_id, Step.APPLIED)
+        return Applied(message.query_set_id, _snapshot(message.rows))
+
+    def _unsubscribe_applied(self, message: v2.UnsubscribeApplied) -> Event:
+        self._set_step(message.query_set_id, Step.ENDED)
+        if message.rows is None:
+            raise RemoteProtocolError("the rows that leave were asked for and did not come")
+        leaving = [TableRows(x.table, None, x.rows) for x in message.rows.tables]
+        return Ended(message.query_set_id, leaving)
+
+    def _subscription_error(self, message: v2.SubscriptionError) -> Event:
+        if message.request_id is None:
+            self._set_step(message.query_set_id, Step.DIED)
+            return Died([message.query_set_id], message.error)
+        self._set_step(message.query_set_id, Step.REFUSED)
+        return Refused(message.query_set_id, message.error)
+
+    def _transaction_update(self, message: v2.TransactionUpdate) -> Event:
+        return Changed(_updates(message.query_sets))
+
+    def _one_off(self, message: v2.OneOffQueryResult) -> Event:
+        waiter = self._query_waiter(message.request_id)
+        if isinstance(message.result, Err):
+            return Queried(waiter, [], message.result.value)
+        return Queried(waiter, [(x.table, x.rows) for x in message.result.value.tables])
+
+    def _procedure_result(self, message: v2.ProcedureResult) -> Event:
+        raise RemoteProtocolError("an answer came to a procedure, which nobody called")
+
+
+class ConnectionV3(ConnectionV2):
+    """One or more messages in a payload, both ways."""
+
+    protocol = "v3"
+
+    def data_to_send(self) -> list[bytes]:
+        queue, self._queue = self._queue, []
+        if len(queue) < 2:
+            return queue
+        payloads: list[bytes] = []
+        batch: list[bytes] = []
+        size = 0
+        for message in queue:
+            if batch and size + len(message) > BATCH:
+                payloads.append(b"".join(batch))
+                batch, size = [], 0
+            batch.append(message)
+            size += len(message)
+        payloads.append(b"".join(batch))
+        return payloads
+
+    def _messages(self, body: bytes) -> list[Any]:
+        if not body:
+            raise DecodeError("a payload holds no message", 0)
+        return v2.SERVER.decode_all(body)
+
+
+_HANDLERS: dict[type[Any], Callable[[ConnectionV2, Any], Event]] = {
+    v2.InitialConnection: ConnectionV2._initial_connection,
+    v2.SubscribeApplied: ConnectionV2._subscribe_applied,
+    v2.UnsubscribeApplied: ConnectionV2._unsubscribe_applied,
+    v2.SubscriptionError: ConnectionV2._subscription_error,
+    v2.TransactionUpdate: ConnectionV2._transaction_update,
+    v2.OneOffQueryResult: ConnectionV2._one_off,
+    v2.ProcedureResult: ConnectionV2._procedure_result,
+}
+
+
+def _other_result(waiter: Any, result: Any, timestamp: Timestamp) -> Called:
+    match result:
+        case v2.ReducerOkEmpty():
+            return Called(waiter, _NOTHING, timestamp)
+        case v2.ReducerErr(data):
+            return Called(waiter, _NOTHING, timestamp, _error_text(data), True)
+        case v2.ReducerInternalError(error):
+            return Called(waiter, _NOTHING, timestamp, error)
+    raise RemoteProtocolError(f"{type(result).__name__} is no outcome of a call")
+
+
+def _error_text(data: bytes) -> str:
+    """A module's error: the bytes of a BSATN string."""
+    if len(data) < 4 or _U32.unpack_from(data)[0] != len(data) - 4:
+        raise DecodeError("a module's error is not a string", 0)
+    try:
+        return data[4:].decode()
+    except UnicodeDecodeError as error:
+        raise DecodeError("a module's error is not UTF-8", 4 + error.start) from None
+
+
+def _snapshot(rows: v2.QueryRows) -> list[TableRows]:
+    return [TableRows(x.table, x.rows, None) for x in rows.tables]
+
+
+def _updates(sets: list[v2.QuerySetUpdate]) -> list[TableRows]:
+    found = []
+    for query_set in sets:
+        for table in query_set.tables:
+            name = table.table_name
+            for rows in table.rows:
+                if type(rows) is v2.PersistentTable:
+                    found.append(TableRows(name, rows.inserts, rows.deletes))
+                else:
+                    found.append(TableRows(name, rows.events, None, True))  # type: ignore[union-attr]  # the other variant
+    return found
