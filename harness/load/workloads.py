@@ -187,5 +187,7 @@ KINDS: dict[str, tuple[tuple[str, ...], Callable[[Stream], Iterator[Call]]]] = {
     "delete": (_ITEM, Stream.deletes),
     "query_key": (_ITEM, Stream.reads),
     "query_scan": (_ITEM, Stream.reads),
-    "lookup": (_ITEM, Stream.reads),
+    "population": (_ITEM, Stream.inserts),
+    "connect": (_ITEM, Stream.reads),
+    "memory": (_ITEM, Stream.reads),
 }

@@ -1,0 +1,65 @@
+"""What manager and worker say to each other: a job in, findings out, as JSON lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.records import Check, Metric, Pauses, ResourceUse, Scenario, Target
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One scenario for one worker.
+
+    ``baseline`` says that the target is the null target and only the rate matters. ``preload``
+    names modules that the worker imports first.
+    """
+
+    scenario: Scenario
+    target: Target
+    baseline: bool = False
+    preload: list[str] = []
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a worker measured and checked."""
+
+    metrics: list[Metric] = []
+    checks: list[Check] = []
+    histograms: dict[str, dict[str, Any]] = {}
+    client: ResourceUse | None = None
+    server: ResourceUse | None = None
+    gc: Pauses | None = None
+    loop_lag: Pauses | None = None
+    #: Half the 95 % interval of the main figure, relative to it.
+    spread: float | None = None
+    notes: dict[str, Any] = {}
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a worker: progress, the finding, or an expected error."""
+
+    progress: str | None = None
+    finding: Finding | None = None
+    error: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_said = msgspec.json.Decoder(Said)
+_job = msgspec.json.Decoder(Job)
+
+
+def encode(message: Job | Said) -> bytes:
+    """One line, with its end."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_job(line: bytes) -> Job:
+    """Raises ``msgspec.MsgspecError`` for anything else."""
+    return _job.decode(line)
+
+
+def decode_said(line: bytes) -> Said:
+    """Raises ``msgspec.MsgspecError`` for anything else."""
+    return _said.decode(line)

@@ -1,0 +1,153 @@
+"""Starts a target and a fresh worker for each scenario, and gives its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+import msgspec
+
+from harness.errors import PlanError, TargetError
+from harness.measure.environment import environment
+from harness.records import FORM, Check, Run, Scenario, Target
+from harness.run import validity
+from harness.run.exchange import Finding, Job
+from harness.run.process import Outcome, work
+from harness.store import runs
+from harness.targets.embedded import Embedded, Null
+from harness.targets.remote import Remote
+
+
+class Server(Protocol):
+    """What answers, as the manager sees it."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+        /,
+    ) -> None: ...
+    def describe(self) -> Target: ...
+    def death(self) -> str | None: ...
+    def log_tail(self) -> list[str]: ...
+
+
+Factory: TypeAlias = "Callable[[], Server]"
+
+_IN_PROCESS = Target(kind="in-process")
+
+
+def factory(name: str) -> Factory:
+    """How to come by the target that a user names. Raises ``PlanError`` for nonsense."""
+    if name == "embedded":
+        return Embedded
+    if name.startswith(("http://", "https://")):
+        return lambda: Remote(name)
+    raise PlanError(f"a target is `embedded` or a URI such as http://127.0.0.1:3000, not {name!r}")
+
+
+class Manager:
+    """Measures scenarios one after the other and keeps their runs.
+
+    ``folder`` None keeps nothing. ``preload`` names modules that each worker imports first; it
+    exists for those who want to break something on purpose and see the run become VOID.
+    """
+
+    def __init__(
+        self,
+        target: str | Factory = "embedded",
+        *,
+        folder: Path | None = runs.DEFAULT_FOLDER,
+        preload: Sequence[str] = (),
+        progress: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._factory = factory(target) if isinstance(target, str) else target
+        self._folder = folder
+        self._preload = list(preload)
+        self._progress = progress
+        self._baselines: dict[bytes, float | None] = {}
+
+    def measure(self, scenario: Scenario) -> Run:
+        """Measure one scenario in a fresh worker against a fresh target.
+
+        A target or worker that fails makes the run VOID with the reason; the run is stored all the
+        same. Raises ``PlanError`` and ``StoreError`` only.
+        """
+        now = datetime.now(UTC)
+        where = environment()
+        target, log = _IN_PROCESS, list[str]()
+        try:
+            if scenario.live:
+                with self._factory() as server:
+                    target = server.describe()
+                    outcome = self._work(scenario, target, server)
+                    if outcome.finding is None:
+                        log = server.log_tail()
+            else:
+                outcome = work(
+                    Job(scenario=scenario, target=target, preload=self._preload),
+                    death=lambda: None,
+                    progress=self._progress,
+                )
+        except TargetError as error:
+            outcome = Outcome(None, str(error))
+        finding = outcome.finding or Finding()
+        checks = list(finding.checks)
+        if outcome.finding is None:
+            checks.append(Check(name="finished", passed=False, found=outcome.reason))
+        elif scenario.live and target.kind != "null":
+            checks += self._generator(scenario, finding)
+        run = Run(
+            id=runs.new_id(scenario.name, now),
+            form=FORM,
+            scenario=scenario,
+            target=target,
+            environment=where,
+            verdict=validity.verdict(checks, finding.spread),
+            started_at=now.isoformat(timespec="seconds"),
+            metrics=finding.metrics,
+            checks=checks,
+            histograms=finding.histograms,
+            client=finding.client,
+            server=finding.server,
+            gc=finding.gc,
+            loop_lag=finding.loop_lag,
+            notes=finding.notes,
+            log_tail=[*outcome.log_tail, *log],
+        )
+        if self._folder is not None:
+            runs.save(run, self._folder)
+        return run
+
+    def _work(self, scenario: Scenario, target: Target, server: Server) -> Outcome:
+        job = Job(scenario=scenario, target=target, preload=self._preload)
+        return work(job, death=server.death, progress=self._progress)
+
+    def _generator(self, scenario: Scenario, finding: Finding) -> list[Check]:
+        rate = next((metric.value for metric in finding.metrics if metric.name == "rate"), None)
+        if rate is None:
+            return []
+        baseline = None
+        if validity.needs_baseline(scenario, finding.server):
+            baseline = self._baseline(scenario)
+        return [validity.generator(rate, finding.server, baseline)]
+
+    def _baseline(self, scenario: Scenario) -> float | None:
+        """What the same generator reaches against the null target, measured once."""
+        asked = validity.baseline_of(scenario)
+        key = msgspec.json.encode(msgspec.structs.replace(asked, name="", confirmed=False))
+        if key not in self._baselines:
+            self._progress("the same load against the null target")
+            with Null() as null:
+                job = Job(
+                    scenario=asked, target=null.describe(), baseline=True, preload=self._preload
+                )
+                outcome = work(job, death=null.death, progress=self._progress)
+            found = outcome.finding.metrics if outcome.finding else []
+            self._baselines[key] = next((m.value for m in found if m.name == "rate"), None)
+        return self._baselines[key]

@@ -1,0 +1,87 @@
+"""One-off SQL over the connection; every answer is compared with the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from harness.load import driver
+from harness.load.workloads import Row, Stream
+from harness.measure.recorder import Recorder
+from harness.records import Check
+from harness.run import oracle, window
+from harness.run.calls import fill
+from harness.run.exchange import Finding, Job
+from harness.run.link import Link
+
+#: Answers that are kept for the comparison; the rest of a long load is compared by row count.
+_KEPT = 50_000
+
+
+async def measure(job: Job) -> Finding:
+    """Fill, ask, compare the answers."""
+    scenario = job.scenario
+    shape, stream = scenario.load, Stream(scenario.workload)
+    async with Link(scenario, job.target) as link:
+        await link.connect_many(shape.connections)
+        await fill(link.connections[0], stream)
+        recorder = Recorder(window.capacity(shape))
+        asked: list[tuple[int, Any]] = []
+        ask = by_key if scenario.workload.kind == "query_key" else by_scan
+        issues = [ask(connection, stream, asked) for connection in link.connections]
+        with window.Watch(job.target.pid, shape) as watch:
+            load = await driver.closed_loop(issues, recorder, shape)
+            watch.stop()
+        if job.baseline:
+            return window.finding(watch, load, [])
+        checks = [answers(stream, asked, recorder.asked)]
+        checks += await link.truth(stream.model, stream.tables, cached=False)
+        return window.finding(watch, load, checks)
+
+
+def by_key(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> Callable[[], Any]:
+    """Ask for one row by its primary key."""
+
+    def issue() -> Any:
+        row = stream.next_call()[1][0]
+        future = asyncio.ensure_future(
+            connection.query(f"SELECT * FROM item WHERE id = {row[0]}")  # noqa: S608  (an integer)
+        )
+        if len(asked) < _KEPT:
+            asked.append((row[0], future))
+        return future
+
+    return issue
+
+
+def by_scan(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> Callable[[], Any]:
+    """Ask for the rows with one value in a column without an index."""
+
+    def issue() -> Any:
+        hp = stream.next_call()[1][0][4]
+        future = asyncio.ensure_future(
+            connection.query(f"SELECT * FROM item WHERE hp = {hp}")  # noqa: S608  (an integer)
+        )
+        if len(asked) < _KEPT:
+            asked.append((hp, future))
+        return future
+
+    return issue
+
+
+def answers(stream: Stream, asked: list[tuple[int, Any]], total: int) -> Check:
+    """Each answer holds exactly the rows that the model has for its question."""
+    by: dict[int, list[Row]] = {}
+    column = 0 if stream.workload.kind == "query_key" else 4
+    for row in stream.model.items.values():
+        by.setdefault(row[column], []).append(row)
+    for value, future in asked:
+        if future.exception() is not None:
+            continue  # counted among the failures
+        check = oracle.same_rows(f"in the answer for {value}", by[value], future.result())
+        if not check.passed:
+            return check
+    return Check(
+        name="answers", passed=True, found=f"{len(asked):,} of {total:,} answers as expected"
+    )

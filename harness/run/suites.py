@@ -1,0 +1,96 @@
+"""What a suite's class is made of, for asv and for ``harness run`` alike.
+
+A suite is a class with ``params`` and ``param_names`` (as asv reads them), a static method
+``scenario(*params)``, and ``track_…`` methods made by ``tracked``. asv measures in ``setup_cache``
+and asks each ``track_…`` method for its number; ``harness run`` measures the same scenarios and
+prints the same numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+from harness.errors import PlanError
+from harness.records import Run, Scenario
+
+#: Figures by the parameters' text, then by metric: plain values, which asv can pickle.
+Found: TypeAlias = dict[str, dict[str, float]]
+
+#: The environment variable by which asv's runs can be pointed at another target.
+TARGET_VARIABLE = "HARNESS_TARGET"
+
+
+class Suite(Protocol):
+    """A suite's class."""
+
+    __name__: str
+    title: str
+    params: list[list[Any]]
+    param_names: list[str]
+    timeout: float
+
+    @staticmethod
+    def scenario(*params: Any) -> Scenario: ...
+
+
+class Tracked(Protocol):
+    """A ``track_…`` method: the number of one metric."""
+
+    unit: str
+    metric: str
+    label: str
+
+    def __call__(self, suite: Any, found: Found, *params: Any) -> float: ...
+
+
+def tracked(metric: str, unit: str, label: str = "") -> Any:
+    """A ``track_…`` method for a metric of the run; ``label`` names it in the printed table."""
+
+    def track(self: Any, found: Found, *params: Any) -> float:
+        return number(found, params, metric)
+
+    track.unit = unit  # type: ignore[attr-defined]  # asv reads the unit from the function
+    track.metric = metric  # type: ignore[attr-defined]  # read by the printed table
+    track.label = label  # type: ignore[attr-defined]  # read by the printed table
+    return track
+
+
+def combinations(suite: Suite) -> Iterator[tuple[Any, ...]]:
+    """All combinations of the suite's parameters; one empty one without parameters."""
+    return itertools.product(*suite.params)
+
+
+def tracks(suite: Suite) -> list[Tracked]:
+    """The suite's ``track_…`` methods, in the order in which they are written."""
+    return [made for name, made in vars(suite).items() if name.startswith("track_")]
+
+
+def measure(suite: Suite, progress: Callable[[str], None] = lambda text: None) -> Found:
+    """All figures of a suite, for asv's ``setup_cache``. Figures of VOID runs are NaN."""
+    from harness.run.manager import Manager
+
+    manager = Manager(os.environ.get(TARGET_VARIABLE, "embedded"), folder=None, progress=progress)
+    return {
+        key(params): figures(manager.measure(suite.scenario(*params)))
+        for params in combinations(suite)
+    }
+
+
+def figures(run: Run) -> dict[str, float]:
+    """The run's figures by metric; NaN if the run is VOID."""
+    return {metric.name: run.value(metric.name) for metric in run.metrics}
+
+
+def number(found: Found, params: tuple[Any, ...], metric: str) -> float:
+    """One figure; NaN if there is none. Raises ``PlanError`` for parameters never measured."""
+    if key(params) not in found:
+        raise PlanError(f"nothing was measured for {key(params)}")
+    return found[key(params)].get(metric, float("nan"))
+
+
+def key(params: tuple[Any, ...]) -> str:
+    """The text under which figures of these parameters are kept."""
+    return ", ".join(map(str, params))

@@ -1,0 +1,74 @@
+"""What a run is worth: its checks, its spread, and whether the generator was the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.records import Check, Level, ResourceUse, Scenario, Verdict
+
+#: A rate whose 95 % interval reaches further than this to either side is NOISY.
+NOISY_ABOVE = 0.10
+#: The generator must be able to do this many times what was measured ...
+GENERATOR_FACTOR = 2.0
+#: ... unless the server kept this share of a core busy: then it, not the generator, was the limit.
+SATURATED_CORES = 0.85
+#: In flight for the generator's own rate, where the scenario leaves it idle between operations.
+BASELINE_IN_FLIGHT = 64
+
+
+def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
+    """VOID if a check failed, NOISY if the figure wandered, VALID otherwise."""
+    failed = [check.found or check.name for check in checks if not check.passed]
+    if failed:
+        return Verdict(level=Level.VOID, reasons=failed)
+    if spread is not None and not spread <= NOISY_ABOVE:
+        return Verdict(level=Level.NOISY, reasons=[f"±{spread:.0%} within the window"])
+    return Verdict(level=Level.VALID)
+
+
+def saturated(server: ResourceUse | None) -> bool:
+    """Whether the server itself was the limit."""
+    return server is not None and server.cores >= SATURATED_CORES
+
+
+def needs_baseline(scenario: Scenario, server: ResourceUse | None) -> bool:
+    """Whether the generator must be measured against the null target."""
+    return scenario.live and not saturated(server)
+
+
+def generator(rate_per_s: float, server: ResourceUse | None, baseline_per_s: float | None) -> Check:
+    """The generator was not what was measured."""
+    name = "generator"
+    if saturated(server):
+        assert server is not None
+        return Check(name=name, passed=True, found=f"the server used {server.cores:.2f} of a core")
+    if baseline_per_s is None:
+        return Check(
+            name=name, passed=False, found="generator-bound: no rate against the null target"
+        )
+    passed = rate_per_s * GENERATOR_FACTOR <= baseline_per_s
+    used = f", the server used {server.cores:.2f} of a core" if server else ""
+    said = f"{rate_per_s:,.0f}/s of {baseline_per_s:,.0f}/s against the null target{used}"
+    return Check(name=name, passed=passed, found=said if passed else f"generator-bound: {said}")
+
+
+def baseline_of(scenario: Scenario) -> Scenario:
+    """The scenario by which the generator's own rate is found.
+
+    The same operations in the same protocol from the same number of connections. A load that
+    leaves the generator idle, because it keeps to a plan or waits for each answer, says nothing
+    about what it could do; its operations are pipelined instead.
+    """
+    import msgspec
+
+    load = scenario.load
+    idle = load.rate_per_s is not None or load.in_flight == 1
+    shape = msgspec.structs.replace(
+        load,
+        rate_per_s=None,
+        in_flight=max(load.in_flight, BASELINE_IN_FLIGHT) if idle else load.in_flight,
+        operations=None,
+        duration_s=0.4,
+        warmup_s=0.1,
+    )
+    return msgspec.structs.replace(scenario, name=f"null {scenario.name}", load=shape)

@@ -1,0 +1,89 @@
+"""The process in which one scenario is measured: a job on stdin, JSON lines on stdout.
+
+Expected errors are told in a line; anything else is a crash, which the manager reports with the
+traceback from stderr. The worker ends when its stdin is closed, so it never outlives the manager.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from harness.errors import HarnessError, PlanError
+from harness.run.exchange import Finding, Job, Said, decode_job, encode
+
+#: Kind of workload -> the module of ``harness.run`` whose ``measure`` does it.
+EXERCISES = {
+    "noop": "calls", "transfer": "calls", "insert": "calls", "insert_batch": "calls",
+    "update": "calls", "delete": "calls",
+    "query_key": "queries", "query_scan": "queries",
+    "population": "population",
+    "connect": "connecting",
+    "memory": "memory",
+    "cache": "caching",
+    "codec": "coding",
+    "peer": "peers",
+}  # fmt: skip
+
+
+def main() -> int:
+    """Do the job that stdin names; exit code 0 also for an expected error."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    # What anything else prints belongs to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    job = decode_job(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_manager, daemon=True, name="manager").start()
+    try:
+        for name in job.preload:
+            importlib.import_module(name)
+        kind = job.scenario.workload.kind
+        if kind not in EXERCISES:
+            raise PlanError(f"no workload `{kind}`; there are: {', '.join(sorted(EXERCISES))}")
+        exercise = importlib.import_module(f"harness.run.{EXERCISES[kind]}")
+        finding = _perform(exercise.measure, job)
+    except HarnessError as error:
+        out.write(encode(Said(error=f"{type(error).__name__}: {error}")))
+        return 0
+    out.write(encode(Said(finding=finding)))
+    return 0
+
+
+def _perform(measure: Any, job: Job) -> Finding:
+    if not asyncio.iscoroutinefunction(measure):
+        found: Finding = measure(job)
+        return found
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.get_loop().set_exception_handler(_crash)
+        done: Finding = runner.run(measure(job))
+        return done
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None  # there is none for this platform
+    return uvloop.new_event_loop
+
+
+def _crash(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An error in a callback has nobody waiting for it; the run must not go on without it."""
+    loop.default_exception_handler(context)
+    if context.get("exception") is not None:
+        sys.stderr.flush()
+        os._exit(70)
+
+
+def _end_with_manager() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(71)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
