@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.run.manager import Manager as Manager
     from harness.run.suites import measure as measure
-    from harness.run.suites import number as number
+    from harness.run.suites import tracked as tracked
 
 _HOMES = {
     "Manager": "harness.run.manager",
     "measure": "harness.run.suites",
-    "number": "harness.run.suites",
+    "tracked": "harness.run.suites",
 }
 
-__all__ = ["Manager", "measure", "number"]
+__all__ = ["Manager", "measure", "tracked"]
 
 
 def __getattr__(name: str) -> Any:

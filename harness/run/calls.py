@@ -41,7 +41,7 @@ async def measure(job: Job) -> Finding:
                 load = await driver.open_loop(issues, recorder, shape, plan)
             watch.stop()
         if job.baseline:
-            return window.finding(watch, load, [])
+            return window.finding(watch, load, [], scenario.workload.batch)
         checks = []
         if scenario.workload.subscribed and shape.connections > 1:
             await settle(link, stream)
@@ -51,7 +51,7 @@ async def measure(job: Job) -> Finding:
             checks.append(_counted(made, counted - before))
         cached = scenario.workload.subscribed
         checks += await link.truth(stream.model, stream.tables, cached)
-        return window.finding(watch, load, checks)
+        return window.finding(watch, load, checks, scenario.workload.batch)
 
 
 async def fill(connection: Any, stream: Stream) -> None:

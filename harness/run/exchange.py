@@ -35,6 +35,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Half the 95 % interval of the main figure, relative to it.
     spread: float | None = None
     notes: dict[str, Any] = {}
+    #: Files of other tools by their names, kept beside the run.
+    attachments: dict[str, str] = {}
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

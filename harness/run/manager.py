@@ -122,6 +122,8 @@ class Manager:
         )
         if self._folder is not None:
             runs.save(run, self._folder)
+            for name, text in finding.attachments.items():
+                runs.attach(run, name, text, self._folder)
         return run
 
     def _work(self, scenario: Scenario, target: Target, server: Server) -> Outcome:

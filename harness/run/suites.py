@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
+
 from harness.errors import PlanError
 from harness.records import Run, Scenario
 
@@ -23,17 +25,13 @@ Found: TypeAlias = dict[str, dict[str, float]]
 TARGET_VARIABLE = "HARNESS_TARGET"
 
 
-class Suite(Protocol):
-    """A suite's class."""
+#: Seconds of window and warm-up in a quick run, and the most rows that it fills in.
+QUICK_S = 0.6
+QUICK_WARMUP_S = 0.2
+QUICK_ROWS = 15_000
 
-    __name__: str
-    title: str
-    params: list[list[Any]]
-    param_names: list[str]
-    timeout: float
-
-    @staticmethod
-    def scenario(*params: Any) -> Scenario: ...
+#: A suite's class. asv knows classes by their attributes alone, so there is no base to inherit.
+Suite: TypeAlias = Any
 
 
 class Tracked(Protocol):
@@ -58,9 +56,12 @@ def tracked(metric: str, unit: str, label: str = "") -> Any:
     return track
 
 
-def combinations(suite: Suite) -> Iterator[tuple[Any, ...]]:
-    """All combinations of the suite's parameters; one empty one without parameters."""
-    return itertools.product(*suite.params)
+def combinations(suite: Suite, quick: bool = False) -> Iterator[tuple[Any, ...]]:
+    """All combinations of the suite's parameters, or those of a quick run.
+
+    Without parameters there is one, which is empty.
+    """
+    return itertools.product(*(suite.quick if quick else suite.params))
 
 
 def tracks(suite: Suite) -> list[Tracked]:
@@ -89,6 +90,22 @@ def number(found: Found, params: tuple[Any, ...], metric: str) -> float:
     if key(params) not in found:
         raise PlanError(f"nothing was measured for {key(params)}")
     return found[key(params)].get(metric, float("nan"))
+
+
+def quickly(scenario: Scenario) -> Scenario:
+    """The same scenario in less time, with wider intervals."""
+    load = msgspec.structs.replace(
+        scenario.load,
+        duration_s=min(QUICK_S, scenario.load.duration_s),
+        warmup_s=min(QUICK_WARMUP_S, scenario.load.warmup_s),
+    )
+    rows = min(scenario.workload.rows, QUICK_ROWS)
+    return msgspec.structs.replace(
+        scenario,
+        load=load,
+        workload=msgspec.structs.replace(scenario.workload, rows=rows),
+        options={**scenario.options, "quick": True},
+    )
 
 
 def key(params: tuple[Any, ...]) -> str:

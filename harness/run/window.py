@@ -100,7 +100,7 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
         }
         metrics += [*_percentiles("service", service), *_percentiles("late", samples.lateness())]
         metrics.append(_metric("offered", shape.rate_per_s, "1/s", count))
-    metrics += _costs(watch, rate)
+    metrics += _costs(watch, rate * each)
     return Finding(
         metrics=metrics,
         checks=checks,

@@ -52,6 +52,17 @@ def save(run: Run, folder: Path = DEFAULT_FOLDER) -> Path:
     return path
 
 
+def attach(run: Run, name: str, text: str, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Keep another tool's file in ``folder/attached/<id>.<name>.json``. Raises ``StoreError``."""
+    path = folder / "attached" / f"{run.id}.{name}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
 def load(path: Path) -> Run:
     """A stored run. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
     try:

@@ -1,0 +1,1 @@
+"""The questions: what is measured. asv runs these classes, and so does ``harness run``."""

@@ -1,0 +1,33 @@
+"""Which suites there are, in the order in which they run and are printed."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+from harness.errors import PlanError
+
+NAMES = (
+    "throughput", "tables", "latency", "memory", "concurrency", "connection",
+    "codec", "cache", "peers",
+)  # fmt: skip
+
+
+def classes(names: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
+    """Name and class of every suite class, as in ``tables.Insert``.
+
+    Raises ``PlanError`` for a name that is none.
+    """
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise PlanError(f"no suite `{unknown[0]}`; there are: {', '.join(NAMES)}")
+    found = []
+    for name in names or NAMES:
+        module = importlib.import_module(f"suites.{name}")
+        found += [
+            (f"{name}.{made.__name__}", made)
+            for made in vars(module).values()
+            if inspect.isclass(made) and made.__module__ == module.__name__
+        ]
+    return found

@@ -1,0 +1,33 @@
+"""Load shapes that the suites share; only appended, never changed."""
+
+from __future__ import annotations
+
+from harness.records import LoadShape, Scenario, Workload
+
+#: Calls in flight of a pipelined load.
+PIPELINED = 64
+#: Rows that a table holds where its size matters little.
+ROWS = 1_000
+#: Seconds that asv gives to a suite.
+TIMEOUT_S = 600.0
+
+
+def pipelined(
+    name: str,
+    kind: str,
+    *,
+    rows: int = 0,
+    batch: int = 1,
+    protocol: str = "v3",
+    confirmed: bool = False,
+    subscribed: bool = False,
+    in_flight: int = PIPELINED,
+) -> Scenario:
+    """One connection that keeps several operations in flight for two seconds."""
+    return Scenario(
+        name=name,
+        workload=Workload(kind=kind, rows=rows, batch=batch, subscribed=subscribed),
+        load=LoadShape(in_flight=in_flight, duration_s=2.0, warmup_s=0.5),
+        protocol=protocol,
+        confirmed=confirmed,
+    )
