@@ -1,0 +1,218 @@
+"""The rows that a client's subscriptions match, counted.
+
+A row that two queries match is delivered twice; it appears once, with two references, and leaves
+with the last. All that one message says is merged and applied before anybody is told: an insert
+and a delete of the same key are an update, and of the same bytes nothing at all.
+
+The algorithm is the Rust SDK's, as described in SpacetimeDB's `sdks/rust/src/client_cache.rs`, but
+tables with a primary key are kept by key: a consistent server holds one row for a key at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from harness.client.indexes import Index
+from harness.errors import RemoteProtocolError
+from harness.protocol.events import TableRows
+from harness.wire.codec import Codec
+from harness.wire.rows import RowList
+from harness.wire.schema import TableDef
+
+
+class Change(NamedTuple):
+    """What happened to one row: inserted (no old), deleted (no new), or updated."""
+
+    old: Any
+    new: Any
+
+
+class TableCache:
+    """The rows of one table."""
+
+    def __init__(self, definition: TableDef, fields: tuple[str, ...], codec: Codec) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.fields = fields
+        self.codec = codec
+        key = definition.primary_key
+        self._key: Callable[[Any], Any] | None = None if key is None else attrgetter(fields[key])
+        #: Rows by primary key, or by their bytes where there is none.
+        self.rows: dict[Any, Any] = {}
+        #: References beyond the first.
+        self._extra: dict[Any, int] = {}
+        self._indexes: dict[tuple[int, ...], Index] = {}
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def find(self, column: int, value: Any) -> Any:
+        """The row with this value in a unique column, or None."""
+        if column == self.definition.primary_key:
+            return self.rows.get(value)
+        return next(self.index((column,)).equal((value,)), None)
+
+    def index(self, columns: tuple[int, ...]) -> Index:
+        """An index over columns, made when it is first asked for."""
+        index = self._indexes.get(columns)
+        if index is None:
+            index = Index(tuple(self.fields[column] for column in columns))
+            for row in self.rows.values():
+                index.add(row)
+            self._indexes[columns] = index
+        return index
+
+    def clear(self) -> None:
+        """Forget everything, telling nobody."""
+        self.rows.clear()
+        self._extra.clear()
+        self._indexes.clear()
+
+    # --- applying --------------------------------------------------------------------------------
+
+    def apply(self, updates: list[TableRows], wanted: bool) -> list[Change]:
+        """Apply what one message says of this table; the changes, if they are ``wanted``.
+
+        Raises ``RemoteProtocolError`` if a row leaves that never came, ``DecodeError`` if rows are
+        not of the table's type.
+        """
+        inserts = [x.inserts for x in updates if x.inserts is not None and x.inserts.rows_data]
+        deletes = [x.deletes for x in updates if x.deletes is not None and x.deletes.rows_data]
+        if updates[0].event or self.definition.event:
+            return [Change(None, row) for part in inserts for row in part.decode(self.codec)]
+        if self._key is None:
+            return self._apply_by_bytes(inserts, deletes, wanted)
+        if not deletes and self._add_fresh(inserts, wanted):
+            return []
+        return self._apply_by_key(self._key, inserts, deletes, wanted)
+
+    def _add_fresh(self, inserts: list[RowList], wanted: bool) -> bool:
+        """Add rows of new keys all at once; False if it is not that simple."""
+        if wanted or self._indexes or len(inserts) != 1:
+            return False
+        rows = inserts[0].decode(self.codec)
+        keys = list(map(self._key, rows))  # type: ignore[arg-type]  # the caller checked
+        if not self.rows.keys().isdisjoint(keys):
+            return False
+        before = len(self.rows)
+        self.rows.update(zip(keys, rows, strict=True))
+        if len(self.rows) - before == len(keys):
+            return True
+        for key in keys:  # a key came twice: take it back, and count
+            self.rows.pop(key, None)
+        return False
+
+    def _apply_by_key(
+        self,
+        key_of: Callable[[Any], Any],
+        inserts: list[RowList],
+        deletes: list[RowList],
+        wanted: bool,
+    ) -> list[Change]:
+        come = self._keyed(key_of, inserts)
+        gone = self._keyed(key_of, deletes)
+        rows, extra = self.rows, self._extra
+        changes: list[Change] = []
+        for key in come if not gone else {**gone, **come}:
+            new = come.get(key)
+            went = gone.get(key)
+            old = rows.get(key)
+            before = 0 if old is None else 1 + extra.get(key, 0)
+            after = before + (new[1] if new else 0) - (went[1] if went else 0)
+            if after < 0:
+                raise RemoteProtocolError(
+                    f"a row of {self.name} with key {key!r} leaves that never came"
+                )
+            if after > 1:
+                extra[key] = after - 1
+            elif extra:
+                extra.pop(key, None)
+            if not before:
+                if not after:
+                    continue
+                change = Change(None, new[0])  # type: ignore[index]  # it came
+                rows[key] = change.new
+            elif not after:
+                change = Change(rows.pop(key), None)
+            elif new is None or (went is None and old == new[0]) or (went and went[2] == new[2]):
+                continue
+            else:
+                change = Change(old, new[0])
+                rows[key] = change.new
+            if self._indexes:
+                self._reindex(change)
+            if wanted:
+                changes.append(change)
+        return changes
+
+    def _keyed(
+        self, key_of: Callable[[Any], Any], lists: list[RowList]
+    ) -> dict[Any, tuple[Any, int, bytes]]:
+        """key → (row, how often it is named, its bytes)."""
+        found: dict[Any, tuple[Any, int, bytes]] = {}
+        for part in lists:
+            for row, data in zip(part.decode(self.codec), part.slices(), strict=True):
+                key = key_of(row)
+                known = found.get(key)
+                found[key] = (row, 1 if known is None else known[1] + 1, data)
+        return found
+
+    def _apply_by_bytes(
+        self, inserts: list[RowList], deletes: list[RowList], wanted: bool
+    ) -> list[Change]:
+        counts: Counter[bytes] = Counter()
+        for part in inserts:
+            counts.update(part.slices())
+        for part in deletes:
+            counts.subtract(part.slices())
+        changes: list[Change] = []
+        for data, count in counts.items():
+            old = self.rows.get(data)
+            before = 0 if old is None else 1 + self._extra.get(data, 0)
+            after = before + count
+            if after < 0:
+                raise RemoteProtocolError(f"a row of {self.name} leaves that never came")
+            if after > 1:
+                self._extra[data] = after - 1
+            else:
+                self._extra.pop(data, None)
+            if before and not after:
+                change = Change(self.rows.pop(data), None)
+            elif after and not before:
+                change = Change(None, self.codec.decode(data))
+                self.rows[data] = change.new
+            else:
+                continue
+            if self._indexes:
+                self._reindex(change)
+            if wanted:
+                changes.append(change)
+        return changes
+
+    def _reindex(self, change: Change) -> None:
+        for index in self._indexes.values():
+            if change.old is not None:
+                index.remove(change.old)
+            if change.new is not None:
+                index.add(change.new)
+
+    def replace(self, updates: list[TableRows], wanted: bool) -> list[Change]:
+        """Let a fresh snapshot take the place of everything; the differences to before."""
+        before = dict(self.rows)
+        self.clear()
+        if updates:
+            self.apply(updates, False)
+        if not wanted:
+            return []
+        changes = [
+            Change(old, self.rows.get(key))
+            for key, old in before.items()
+            if self.rows.get(key) != old
+        ]
+        changes += [Change(None, row) for key, row in self.rows.items() if key not in before]
+        return changes
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows.values())

@@ -1,0 +1,154 @@
+"""The HTTP side of a server: identities, publishing, schemas, calls, SQL, logs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from harness.errors import CallError, ConnectError, InternalError, QueryError, ReducerError
+from harness.wire import jsontext, schema_json
+from harness.wire.schema import ModuleDef
+
+#: Answers larger than this are not read.
+MAX_ANSWER = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """One statement's result: the names of its columns, positional rows, counts of changes."""
+
+    columns: tuple[str, ...]
+    rows: list[list[Any]]
+    stats: dict[str, int]
+
+
+class Http:
+    """Requests to one server, as one identity. Use as ``async with Http(uri) as http``."""
+
+    def __init__(self, uri: str, token: str | None = None, *, timeout_s: float = 30.0) -> None:
+        self._uri = (
+            uri.replace("ws", "http", 1).rstrip("/") if uri.startswith("ws") else uri.rstrip("/")
+        )
+        self._token = token
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"Http({self._uri!r})"
+
+    async def __aenter__(self) -> Http:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def identity(self) -> tuple[str, str]:
+        """A new identity (64 hexadecimal digits) and its token."""
+        answer = jsontext.loads(await self._text("POST", "/v1/identity"))
+        return str(answer["identity"]), str(answer["token"])
+
+    async def websocket_token(self) -> str:
+        """A token for our identity that is good for a minute, fit to stand in a URL."""
+        answer = jsontext.loads(await self._text("POST", "/v1/identity/websocket-token"))
+        return str(answer["token"])
+
+    async def ping(self) -> None:
+        """Raises ``ConnectError`` if the server does not answer well."""
+        await self._text("GET", "/v1/ping")
+
+    async def health(self) -> dict[str, Any]:
+        """Among others the server's ``version``."""
+        found: dict[str, Any] = jsontext.loads(await self._text("GET", "/v1/health"))
+        return found
+
+    async def metrics(self) -> str:
+        """All counters, as Prometheus text."""
+        return await self._text("GET", "/v1/metrics")
+
+    async def schema(self, database: str, version: int = 9) -> ModuleDef:
+        """What the database declares. Raises ``SchemaError`` if it cannot be understood."""
+        path = f"{_path(database)}/schema?version={version}"
+        return schema_json.from_json(jsontext.loads(await self._text("GET", path)))
+
+    async def publish(self, database: str, module: bytes, *, clear: bool = False) -> dict[str, Any]:
+        """Create or update a database from module bytes; ``clear`` wipes its data first."""
+        path = f"{_path(database)}?clear={str(clear).lower()}"
+        found: dict[str, Any] = jsontext.loads(await self._text("PUT", path, module))
+        return found
+
+    async def delete(self, database: str) -> None:
+        await self._text("DELETE", _path(database))
+
+    async def call(self, database: str, reducer: str, args: list[Any] | dict[str, Any]) -> None:
+        """Call a reducer with SATS-JSON arguments.
+
+        Raises ``ReducerError`` with the module's text, ``InternalError`` for other refusals.
+        """
+        path = f"{_path(database)}/call/{quote(reducer, safe='')}"
+        await self._text("POST", path, json.dumps(args).encode(), "application/json")
+
+    async def sql(self, database: str, statement: str) -> list[SqlResult]:
+        """Run SQL. Raises ``QueryError`` with the server's text."""
+        text = await self._text("POST", f"{_path(database)}/sql", statement.encode(), "text/plain")
+        return [
+            SqlResult(
+                tuple(element["name"].get("some", "") for element in one["schema"]["elements"]),
+                one["rows"],
+                one.get("stats") or {},
+            )
+            for one in jsontext.loads(text)
+        ]
+
+    async def logs(self, database: str, num_lines: int = 100) -> list[dict[str, Any]]:
+        """The last records of the module's log. Owners only."""
+        text = await self._text("GET", f"{_path(database)}/logs?num_lines={num_lines}")
+        return [jsontext.loads(line) for line in text.splitlines() if line]
+
+    async def _text(
+        self, method: str, path: str, body: bytes | None = None, kind: str | None = None
+    ) -> str:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        headers = {}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if kind is not None:
+            headers["Content-Type"] = kind
+        try:
+            async with self._session.request(
+                method, self._uri + path, data=body, headers=headers
+            ) as answer:
+                text = await answer.text()
+                if answer.status >= 400:
+                    raise _error(path, answer.status, text)
+                return text
+        except TimeoutError:
+            limit = self._timeout.total
+            raise ConnectError(f"{self._uri} did not answer within {limit:g} s") from None
+        except aiohttp.ClientError as error:
+            raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
+
+
+def _path(database: str) -> str:
+    return f"/v1/database/{quote(database, safe='')}"
+
+
+def _error(path: str, status: int, text: str) -> CallError | ConnectError:
+    if status == 530:
+        return ReducerError(text)
+    if path.endswith("/sql") and status == 400:
+        return QueryError(text)
+    if "/call/" in path and status in (400, 402, 404, 500, 503):
+        return InternalError(text)
+    return ConnectError(
+        f"the server answered {path.partition('?')[0]} with {status}: {text}", status
+    )
