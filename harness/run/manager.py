@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +55,9 @@ def factory(name: str) -> Factory:
 class Manager:
     """Measures scenarios one after the other and keeps their runs.
 
-    ``folder`` None keeps nothing. ``preload`` names modules that each worker imports first; it
+    ``folder`` None keeps nothing. ``share_target`` keeps one server for all scenarios, which saves
+    time and leaves it warm; without it each scenario has a fresh one. A context manager, which ends
+    the shared server. ``preload`` names modules that each worker imports first; it
     exists for those who want to break something on purpose and see the run become VOID.
     """
 
@@ -65,12 +68,45 @@ class Manager:
         folder: Path | None = runs.DEFAULT_FOLDER,
         preload: Sequence[str] = (),
         progress: Callable[[str], None] = lambda text: None,
+        share_target: bool = False,
     ) -> None:
         self._factory = factory(target) if isinstance(target, str) else target
         self._folder = folder
         self._preload = list(preload)
         self._progress = progress
         self._baselines: dict[bytes, float | None] = {}
+        self._share = share_target
+        self._shared: Server | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the shared server, if there is one."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.__exit__(None, None, None)
+
+    @contextmanager
+    def _server(self) -> Iterator[Server]:
+        """A server for one scenario: a fresh one, or the shared one as long as it lives."""
+        if not self._share:
+            with self._factory() as server:
+                yield server
+            return
+        if self._shared is not None and self._shared.death() is not None:
+            self.close()
+        if self._shared is None:
+            self._shared = self._factory().__enter__()
+        yield self._shared
 
     def measure(self, scenario: Scenario) -> Run:
         """Measure one scenario in a fresh worker against a fresh target.
@@ -83,7 +119,7 @@ class Manager:
         target, log = _IN_PROCESS, list[str]()
         try:
             if scenario.live:
-                with self._factory() as server:
+                with self._server() as server:
                     target = server.describe()
                     outcome = self._work(scenario, target, server)
                     if outcome.finding is None:

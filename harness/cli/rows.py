@@ -1,0 +1,88 @@
+"""What a run says, as rows of the printed table and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.records import Level, Run
+from harness.run.claims import Claim
+from harness.run.suites import key, tracks
+from harness.units import show
+
+
+class TableRow(msgspec.Struct, frozen=True):
+    """One figure beside what was claimed for it."""
+
+    metric: str
+    suite: str
+    params: str
+    claim: float | None
+    claim_unit: str
+    value: float
+    unit: str
+    interval: tuple[float, float] | None
+    how: str
+    verdict: str
+    reasons: list[str]
+    in_process: bool
+    run: str
+
+    @property
+    def void(self) -> bool:
+        """Whether the figure must not be used."""
+        return self.verdict == Level.VOID.value
+
+
+def rows_of(
+    name: str, suite: Any, params: tuple[Any, ...], run: Run, claims: list[Claim]
+) -> list[TableRow]:
+    """A row for each ``track_…`` method of the suite; a VOID run's figures are not shown."""
+    claimed = {claim.row: claim for claim in claims}
+    title = suite.title.format(**dict(zip(suite.param_names, params, strict=True)))
+    if True in params and "confirmed" in suite.param_names:
+        title += ", confirmed"
+    rows = []
+    for track in tracks(suite):
+        found = run.metric(track.metric)
+        claim = claimed.get((name, key(params), track.metric))
+        rows.append(
+            TableRow(
+                metric=f"{title}: {track.label}" if track.label else title,
+                suite=name,
+                params=key(params),
+                claim=claim.value if claim else None,
+                claim_unit=claim.unit if claim else "",
+                value=run.value(track.metric),
+                unit=track.unit,
+                interval=found.interval if found else None,
+                how=how(run, found.count if found else None),
+                verdict=run.verdict.level.value,
+                reasons=run.verdict.reasons,
+                in_process=not run.scenario.live,
+                run=run.id,
+            )
+        )
+    return rows
+
+
+def how(run: Run, count: int | None) -> str:
+    """Target, protocol, load and number of operations."""
+    scenario, load = run.scenario, run.scenario.load
+    counted = f"n={count:,}" if count else ""
+    if not scenario.live:
+        return ", ".join(filter(None, ["in process", counted]))
+    parts = [run.target.kind, scenario.protocol]
+    if load.connections > 1:
+        parts.append(f"{load.connections:,} connections")
+    elif load.rate_per_s is not None:
+        parts.append("open loop")
+    else:
+        parts.append(f"{load.in_flight} in flight")
+    return ", ".join(filter(None, [" ".join(parts[:2]), *parts[2:], counted]))
+
+
+def shown_claim(row: TableRow) -> str:
+    """The claim in its unit, or nothing."""
+    return show(row.claim, row.claim_unit) if row.claim is not None else ""

@@ -1,0 +1,130 @@
+"""``harness run``: measure, and print the table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import INTERRUPTED, OK, VOIDED
+
+
+@click.command()
+@click.argument("suites", nargs=-1)
+@click.option("-k", "expression", default="", metavar="EXPR", help="Only scenarios whose name "
+              "holds these words; and, or, not and parentheses join them.")  # fmt: skip
+@click.option("--quick", is_flag=True, help="Fewer scenarios and shorter ones: under 30 seconds.")
+@click.option("--target", default="embedded", show_default=True, metavar="embedded|URI",
+              help="What to measure. The database `bench` of a URI is emptied.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
+              show_default=True, metavar="DIR", help="Where the run files go.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
+              help="Seed of all workloads.")  # fmt: skip
+def run(
+    suites: tuple[str, ...], expression: str, quick: bool, target: str, as_json: bool,
+    out: Path, seed: int,
+) -> int:  # fmt: skip
+    """Measure SUITES (all without any) and print one table.
+
+    Each scenario runs in a fresh process against a server of its own. After it the server's rows
+    and the client's cache are compared with a model; a figure that fails any check is not shown,
+    its row is VOID and says why.
+
+    \b
+    Suites: throughput tables latency memory concurrency connection codec cache peers
+
+    \b
+    Exit codes:
+      0  every row is VALID or NOISY
+      1  an error      2  a wrong command line      3  some row is VOID      130  stopped by Ctrl-C
+
+    \b
+    Examples:
+      harness run
+      harness run --quick
+      harness run tables latency -k "insert and not batch"
+      harness run --target http://127.0.0.1:3000 --json
+    """
+    session = _Session(suites, expression, quick=quick, target=target, out=out, seed=seed)
+    stopped = session.run()
+    if as_json:
+        _print_json(session.rows)
+    else:
+        from harness.cli.table import console, render
+
+        render(session.rows, console())
+    if stopped:
+        click.echo("harness: stopped; the table has what was finished", err=True)
+        return INTERRUPTED
+    return VOIDED if any(row.void for row in session.rows) else OK
+
+
+class _Session:
+    """All scenarios of one command, one after the other."""
+
+    def __init__(
+        self, suites: tuple[str, ...], expression: str, *, quick: bool, target: str,
+        out: Path, seed: int,
+    ) -> None:  # fmt: skip
+        from harness.cli.selection import selector
+        from harness.errors import PlanError
+        from harness.run import Manager
+        from harness.run.suites import combinations, key
+        from suites.catalog import classes
+
+        wanted = selector(expression)
+        self._quick, self._seed = quick, seed
+        self._plan = [
+            (name, suite, params)
+            for name, suite in classes(suites)
+            for params in combinations(suite, quick)
+            if wanted(f"{name} {key(params)} {suite.title}")
+        ]
+        if not self._plan:
+            raise PlanError(f"nothing to measure: no scenario fits -k {expression!r}")
+        self._manager = Manager(target, folder=out, progress=self._say, share_target=quick)
+        self.rows: list[Any] = []
+
+    def run(self) -> bool:
+        """Measure everything; whether Ctrl-C ended it early."""
+        from harness.cli.rows import rows_of
+        from suites.claims import CLAIMS
+
+        try:
+            with self._manager as manager:
+                for number, (name, suite, params) in enumerate(self._plan, 1):
+                    scenario = self._scenario(suite, params)
+                    click.echo(f"[{number:2}/{len(self._plan)}] {scenario.name}", err=True)
+                    missing = getattr(suite, "missing", lambda: None)()
+                    if missing is not None:
+                        click.echo(f"        left out: {missing}", err=True)
+                        continue
+                    measured = manager.measure(scenario)
+                    click.echo(f"        {measured.verdict}", err=True)
+                    self.rows += rows_of(name, suite, params, measured, CLAIMS)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _scenario(self, suite: Any, params: tuple[Any, ...]) -> Any:
+        import msgspec
+
+        from harness.run.suites import quickly
+
+        scenario = suite.scenario(*params)
+        if self._quick:
+            scenario = quickly(scenario)
+        workload = msgspec.structs.replace(scenario.workload, seed=self._seed)
+        return msgspec.structs.replace(scenario, workload=workload)
+
+    def _say(self, text: str) -> None:
+        click.echo(f"        {text}", err=True)
+
+
+def _print_json(rows: list[Any]) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(rows), indent=1).decode() + "\n")

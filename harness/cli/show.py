@@ -1,0 +1,109 @@
+"""``harness show``: everything that is known about a stored run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.records import Run
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
+              show_default=True, metavar="DIR", help="Where the run files are.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the run file itself.")
+def show(run: str | None, out: Path, as_json: bool) -> None:
+    """Print a stored RUN: its id, a part of it, or a file. Without RUN, list what is stored.
+
+    \b
+    Examples:
+      harness show
+      harness show throughput-noop
+      harness show results/runs/20250131-094500-latency-noop-1f3a.json
+    """
+    from harness.store import runs
+
+    if run is None:
+        for name in runs.names(out):
+            click.echo(name)
+        return
+    found = runs.find(run, out)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+    else:
+        click.echo("\n".join(describe(found)))
+
+
+def describe(run: Run) -> list[str]:
+    """A run as lines of text."""
+    lines = [run.id, f"  verdict  {run.verdict}", f"  started  {run.started_at}"]
+    lines += _section("scenario", _flat(run.scenario))
+    lines += _section("target", _flat(run.target))
+    lines += _section("figures", {metric.name: _figure(metric) for metric in run.metrics})
+    marks = {True: "ok", False: "FAILED"}
+    lines += _section(
+        "checks", {check.name: f"{marks[check.passed]}: {check.found}" for check in run.checks}
+    )
+    lines += _section("resources", _resources(run))
+    lines += _section("notes", {name: str(value) for name, value in run.notes.items()})
+    lines += _section("environment", _flat(run.environment))
+    if run.log_tail:
+        lines += ["  log", *(f"    {line}" for line in run.log_tail)]
+    return lines
+
+
+def _section(title: str, entries: dict[str, str]) -> list[str]:
+    if not entries:
+        return []
+    width = max(map(len, entries))
+    return [f"  {title}", *(f"    {name:{width}}  {text}" for name, text in entries.items())]
+
+
+def _flat(record: Any, before: str = "") -> dict[str, str]:
+    import msgspec
+
+    found: dict[str, str] = {}
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, msgspec.Struct):
+            found |= _flat(value, f"{before}{name}.")
+        elif isinstance(value, dict):
+            found |= {f"{before}{name}.{key}": str(text) for key, text in value.items()}
+        elif value not in (None, []):
+            found[before + name] = str(value)
+    return found
+
+
+def _figure(metric: Any) -> str:
+    from harness import units
+
+    text = units.show(metric.value, metric.unit)
+    if metric.interval is not None:
+        low, high = (units.show(limit, metric.unit) for limit in metric.interval)
+        text += f"  ({low} to {high})"
+    return text + (f"  n={metric.count:,}" if metric.count else "")
+
+
+def _resources(run: Run) -> dict[str, str]:
+    from harness.units import duration, size
+
+    found = {}
+    for name, use in (("client", run.client), ("server", run.server)):
+        if use is not None:
+            found[name] = (
+                f"{duration(use.cpu_ns)} CPU in {duration(use.wall_ns)} "
+                f"({use.cores:.2f} cores), {size(use.rss_bytes)}"
+            )
+    for name, pauses in (("collections", run.gc), ("loop lag", run.loop_lag)):
+        if pauses is not None and pauses.count:
+            found[name] = (
+                f"{pauses.count} in the client, {duration(pauses.total_ns)} together, "
+                f"{duration(pauses.max_ns)} at the most"
+            )
+    return found
