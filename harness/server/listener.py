@@ -294,15 +294,17 @@ class Connection(asyncio.Protocol):
         except WireError as error:
             self._work()
             self.close(1011, str(error))
-        self._control(reader)
         if not self._scheduled:
             self._work()
+        # What came before a close is done before the close is answered.
+        if not (self._scheduled and reader.closing):
+            self._control(reader)
 
     def _work(self) -> None:
         """Do a slice of what the peer asked for; come back for the rest after the others."""
         self._scheduled = False
         session, reader = self._session, self._reader
-        if session is None or reader is None or reader.closing:
+        if session is None or reader is None:
             return
         try:
             more = session.work()
@@ -315,6 +317,8 @@ class Connection(asyncio.Protocol):
         if more:
             self._scheduled = True
             self._listener.loop.call_soon(self._work)
+        elif reader.closing:
+            self._control(reader)
         waits = session.backlog > INCOMING_LIMIT
         if waits != self._paused:
             self._paused = waits
