@@ -254,17 +254,18 @@ ServerMessage: TypeAlias = (
     | ProcedureResult
 )
 
-_builder = TypeBuilder()
-rows.register(_builder)
+#: The types of all messages and their parts, by name.
+TYPES = TypeBuilder()
+rows.register(TYPES)
 # A product of one byte array has the bytes of the array itself, so all three are flat.
-_builder.sum(
+TYPES.sum(
     "CompressableQueryUpdate",
     [("Uncompressed", QueryUpdate), ("Brotli", BrotliUpdate), ("Gzip", GzipUpdate)],
 )
-_builder.sum(
+TYPES.sum(
     "UpdateStatus", [("Committed", Committed), ("Failed", Failed), ("OutOfEnergy", OutOfEnergy)]
 )
-_builder.sum(
+TYPES.sum(
     "ProcedureStatus",
     [
         ("Returned", Returned),
@@ -274,8 +275,8 @@ _builder.sum(
 )
 
 #: One client message.
-CLIENT = _builder.codec(
-    _builder.sum(
+CLIENT = TYPES.codec(
+    TYPES.sum(
         "ClientMessage",
         [
             ("CallReducer", CallReducer),
@@ -291,8 +292,8 @@ CLIENT = _builder.codec(
 )
 
 #: One server message, after the compression prefix and decompression.
-SERVER = _builder.codec(
-    _builder.sum(
+SERVER = TYPES.codec(
+    TYPES.sum(
         "ServerMessage",
         [
             ("InitialSubscription", InitialSubscription),
@@ -311,4 +312,4 @@ SERVER = _builder.codec(
 )
 
 #: What a BrotliUpdate or GzipUpdate decompresses to.
-QUERY_UPDATE = _builder.codec(_builder.product(QueryUpdate))
+QUERY_UPDATE = TYPES.codec(TYPES.product(QueryUpdate))

@@ -1,326 +1,212 @@
 """The text form of protocol v1: the messages of ``v1`` as SATS-JSON.
 
-Rows and arguments are JSON inside JSON strings, and only those who know the schema can write them:
-callers pass the converters. Identities and connection ids have their special forms.
+Rows and arguments are JSON inside JSON strings, which only those who know the schema can read and
+write: callers pass the converters.
 
 Source: `crates/client-api-messages/src/websocket/v1.rs` of SpacetimeDB 2.8.3.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from harness.errors import DecodeError, WireError
+import msgspec
+
+from harness.errors import EncodeError
+from harness.wire import types as t
 from harness.wire import v1
 from harness.wire.jsontext import dumps, loads
+from harness.wire.program import Binding, SumBinding, field_names
 from harness.wire.rows import RowList, row_list
-from harness.wire.values import ConnectionId, Identity, TimeDuration, Timestamp
+from harness.wire.satsjson import JsonCodec, compile_json
 
-#: (table, row bytes) → JSON text, and back.
 RowToJson: TypeAlias = Callable[[str, bytes], str]
+"""(table, the row's bytes) → JSON text."""
+
 RowFromJson: TypeAlias = Callable[[str, Any], bytes]
-#: (reducer, argument bytes) → JSON text, and back from parsed JSON.
+"""(table, parsed JSON) → the row's bytes."""
+
 ArgsToJson: TypeAlias = Callable[[str, bytes], str]
+"""(reducer or procedure, its arguments' bytes) → JSON text."""
+
 ArgsFromJson: TypeAlias = Callable[[str, Any], bytes]
-
-# --- client → server -----------------------------------------------------------------------------
-
-
-def decode_client(text: str, args_from_json: ArgsFromJson) -> v1.ClientMessage:
-    """A client message. Raises ``DecodeError`` for what is none."""
-    name, fields = _variant(loads(text))
-    try:
-        match name:
-            case "CallReducer":
-                reducer = _text(fields["reducer"])
-                args = args_from_json(reducer, _inner(fields["args"]))
-                return v1.CallReducer(
-                    reducer, args, _u32(fields["request_id"]), _u32(fields.get("flags", 0))
-                )
-            case "CallProcedure":
-                return v1.CallProcedure(
-                    _text(fields["procedure"]), b"", _u32(fields["request_id"]), 0
-                )
-            case "Subscribe":
-                return v1.Subscribe(_texts(fields["query_strings"]), _u32(fields["request_id"]))
-            case "OneOffQuery":
-                message_id = fields["message_id"]
-                data = (
-                    bytes(message_id) if isinstance(message_id, list) else bytes.fromhex(message_id)
-                )
-                return v1.OneOffQuery(data, _text(fields["query_string"]))
-            case "SubscribeSingle":
-                return v1.SubscribeSingle(
-                    _text(fields["query"]), _u32(fields["request_id"]), _query_id(fields)
-                )
-            case "SubscribeMulti":
-                return v1.SubscribeMulti(
-                    _texts(fields["query_strings"]), _u32(fields["request_id"]), _query_id(fields)
-                )
-            case "Unsubscribe":
-                return v1.Unsubscribe(_u32(fields["request_id"]), _query_id(fields))
-            case "UnsubscribeMulti":
-                return v1.UnsubscribeMulti(_u32(fields["request_id"]), _query_id(fields))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DecodeError(f"the message {name} is malformed ({error!r})", 0) from None
-    raise DecodeError(f"{name!r} is not a client message", 0)
+"""(reducer or procedure, parsed JSON) → its arguments' bytes."""
 
 
 def encode_client(message: v1.ClientMessage, args_to_json: ArgsToJson) -> str:
-    """A client message as text."""
-    fields: dict[str, Any] = {}
-    for name in message.__struct_fields__:
-        value = getattr(message, name)
-        fields[name] = {"id": value} if name == "query_id" else value
-    match message:
-        case v1.CallReducer():
-            fields["args"] = args_to_json(message.reducer, message.args)
-        case v1.CallProcedure():
-            fields["args"] = args_to_json(message.procedure, message.args)
-        case v1.OneOffQuery():
-            fields["message_id"] = message.message_id.hex()
-    return dumps({type(message).__name__: fields})
+    """A client message as text. Raises ``EncodeError`` for fields that do not fit."""
+    return dumps(_codec("ClientMessage").to_json(_Writer(_no_rows, args_to_json).convert(message)))
 
 
-def _variant(json: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(json, dict) and len(json) == 1:
-        ((name, fields),) = json.items()
-        if isinstance(fields, dict):
-            return name, fields
-    raise DecodeError("a message is an object with one key, its name", 0)
-
-
-def _inner(args: Any) -> Any:
-    """Arguments: JSON in a string."""
-    return loads(args) if isinstance(args, str) else args
-
-
-def _query_id(fields: dict[str, Any]) -> int:
-    value = fields["query_id"]
-    if isinstance(value, dict):
-        value = value["id"]
-    elif isinstance(value, list):
-        (value,) = value
-    return _u32(value)
-
-
-def _u32(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
-        raise ValueError(f"{value!r} is not a u32")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is not a list")
-    return [_text(item) for item in value]
-
-
-# --- server → client -----------------------------------------------------------------------------
+def decode_client(text: str | bytes, args_from_json: ArgsFromJson) -> v1.ClientMessage:
+    """A client message. Raises ``WireError`` for what is none, and what the converter raises."""
+    json = loads(text)
+    if isinstance(json, dict) and isinstance(call := json.get("CallReducer"), dict):
+        call.setdefault("flags", 0)  # older clients do not send it
+    shadow = _codec("ClientMessage").from_json(json)
+    message: v1.ClientMessage = _Reader(_no_rows, args_from_json).convert(shadow)
+    return message
 
 
 def encode_server(
     message: v1.ServerMessage, row_to_json: RowToJson, args_to_json: ArgsToJson
 ) -> str:
-    """A server message as text."""
-    return dumps({type(message).__name__: _Writer(row_to_json, args_to_json).fields(message)})
+    """A server message as text.
 
-
-class _Writer:
-    def __init__(self, row_to_json: RowToJson, args_to_json: ArgsToJson) -> None:
-        self._row = row_to_json
-        self._args = args_to_json
-
-    def fields(self, message: Any) -> dict[str, Any]:
-        shown = {
-            name: self.value(name, getattr(message, name)) for name in message.__struct_fields__
-        }
-        if isinstance(message, v1.SubscriptionError):
-            # Options, and its query id is a plain number.
-            for name in ("request_id", "query_id", "table_id"):
-                number = getattr(message, name)
-                shown[name] = {"none": []} if number is None else {"some": number}
-        elif isinstance(message, v1.OneOffQueryResponse) and message.error is not None:
-            shown["error"] = {"some": message.error}
-        return shown
-
-    def value(self, name: str, value: Any) -> Any:
-        match value:
-            case Identity():
-                return {"__identity__": f"0x{int(value):x}"}
-            case ConnectionId():
-                return {"__connection_id__": int(value)}
-            case Timestamp():
-                return {"__timestamp_micros_since_unix_epoch__": value.micros}
-            case TimeDuration():
-                return {"__time_duration_micros__": value.micros}
-            case v1.Committed():
-                return {"Committed": self.fields(value.update)}
-            case v1.Failed():
-                return {"Failed": value.error}
-            case v1.OutOfEnergy():
-                return {"OutOfEnergy": []}
-            case v1.Returned():
-                return {"Returned": value.value.decode()}
-            case v1.ProcedureInternalError():
-                return {"InternalError": value.error}
-            case v1.ReducerCallInfo():
-                return {
-                    "reducer_name": value.reducer_name,
-                    "reducer_id": value.reducer_id,
-                    "args": self._args(value.reducer_name, value.args),
-                    "request_id": value.request_id,
-                }
-            case v1.TableUpdate():
-                return self.table(value)
-            case v1.OneOffTable():
-                rows = [self._row(value.table_name, row) for row in value.rows.slices()]
-                return {"table_name": value.table_name, "rows": rows}
-            case v1.DatabaseUpdate() | v1.SubscribeRows():
-                return self.fields(value)
-        return self.plain(name, value)
-
-    def plain(self, name: str, value: Any) -> Any:
-        if value is None:
-            return {"none": []}
-        if name == "query_id" and isinstance(value, int):
-            return {"id": value}
-        if name == "energy_quanta_used":
-            return {"quanta": value}
-        if name == "message_id":
-            return value.hex()
-        if isinstance(value, list):
-            return [self.value("", item) for item in value]
-        return value
-
-    def table(self, table: v1.TableUpdate) -> dict[str, Any]:
-        name = table.table_name
-        updates = []
-        for update in table.updates:
-            if not isinstance(update, v1.QueryUpdate):
-                raise WireError("compressed updates have no text form")
-            deletes = [self._row(name, row) for row in update.deletes.slices()]
-            inserts = [self._row(name, row) for row in update.inserts.slices()]
-            updates.append({"deletes": deletes, "inserts": inserts})
-        return {
-            "table_id": table.table_id,
-            "table_name": name,
-            "num_rows": table.num_rows,
-            "updates": updates,
-        }
-
-
-def decode_server(text: str, row_from_json: RowFromJson) -> v1.ServerMessage:
-    """A server message from text; rows become bytes again. Raises ``DecodeError``.
-
-    The arguments in ``ReducerCallInfo`` stay JSON text, as bytes.
+    Raises ``WireError`` for row lists that lie, and for compressed updates: they have no text form.
     """
-    name, fields = _variant(loads(text))
-    class_ = _SERVER_MESSAGES.get(name)
-    if class_ is None:
-        raise DecodeError(f"{name!r} is not a server message", 0)
-    try:
-        reader = _Reader(row_from_json)
-        values = {x: reader.value(x, fields.get(x)) for x in class_.__struct_fields__}
-        if class_ is v1.SubscriptionError:
-            values["query_id"] = reader.option(fields.get("query_id"))
-        message: v1.ServerMessage = class_(**values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DecodeError(f"the message {name} is malformed ({error!r})", 0) from None
+    shadow = _Writer(row_to_json, args_to_json).convert(message)
+    return dumps(_codec("ServerMessage").to_json(shadow))
+
+
+def decode_server(text: str | bytes, row_from_json: RowFromJson) -> v1.ServerMessage:
+    """A server message; its rows become bytes again. Raises ``WireError`` for what is none.
+
+    The arguments in ``ReducerCallInfo`` and the value in ``Returned`` stay JSON text, as bytes.
+    """
+    shadow = _codec("ServerMessage").from_json(loads(text))
+    message: v1.ServerMessage = _Reader(row_from_json, None).convert(shadow)
     return message
 
 
+def _no_rows(table: str, row: Any) -> Any:
+    raise EncodeError(f"a client message holds no rows, such as one of {table!r}")
+
+
+# --- messages as the text form has them -----------------------------------------------------------
+#
+# The types of the binary messages with what differs in text: rows and arguments are strings, query
+# ids and energy are products of one number, updates are not compressable, and a status holds its
+# payload without a product around it. Their values, of the same classes, are called shadows here.
+
+_DIFFERENT: dict[tuple[str, t.Type], t.Type] = {
+    ("args", t.BYTES): t.STRING,
+    ("value", t.BYTES): t.STRING,
+    ("query_id", t.U32): t.product(id=t.U32),
+    ("energy_quanta_used", t.U128): t.product(quanta=t.U128),
+}
+_STATUSES = ("UpdateStatus", "ProcedureStatus")
+
+
+@functools.cache
+def _codec(name: str) -> JsonCodec:
+    builder = v1.TYPES
+    space: list[t.Type] = []
+    bindings: dict[int, Binding] = dict(builder.bindings)
+    places = {known: place for place, known in enumerate(builder.names)}
+    for place, (known, type_) in enumerate(zip(builder.names, builder.types, strict=True)):
+        if known == "RowList":
+            type_ = t.Array(t.STRING)
+            del bindings[place]
+        elif known == "CompressableQueryUpdate":
+            type_ = t.Ref(places["QueryUpdate"])
+            del bindings[place]
+        elif isinstance(type_, t.Product):
+            type_ = t.Product(tuple(map(_text_field, type_.elements)))
+        elif known in _STATUSES and isinstance(type_, t.Sum):
+            binding = builder.bindings[place]
+            assert isinstance(binding, SumBinding)
+            bindings[place] = SumBinding(binding.classes, (False,) * len(binding.classes))
+            type_ = t.Sum(tuple(_bare(variant, builder.types) for variant in type_.variants))
+        space.append(type_)
+    return compile_json(t.Ref(places[name]), t.Typespace(tuple(space)), bindings)
+
+
+def _text_field(element: t.Element) -> t.Element:
+    type_ = _DIFFERENT.get((element.name or "", element.type), element.type)
+    return t.Element(element.name, type_)
+
+
+def _bare(variant: t.Variant, space: list[t.Type]) -> t.Variant:
+    """``Failed(String)``, not ``Failed{error: String}``: the one field of the payload's product."""
+    product = space[variant.type.index] if isinstance(variant.type, t.Ref) else variant.type
+    if isinstance(product, t.Product) and product.elements:
+        return t.Variant(variant.name, _text_field(product.elements[0]).type)
+    return variant
+
+
+# --- messages ⇄ shadows ---------------------------------------------------------------------------
+
+
+def _rebuilt(value: Any, change: Callable[[str, Any], Any]) -> Any:
+    return type(value)(**{x: change(x, getattr(value, x)) for x in field_names(type(value))})
+
+
+def _called(value: Any) -> str:
+    """Whose arguments a message holds."""
+    if isinstance(value, v1.CallProcedure):
+        return value.procedure
+    name: str = value.reducer if isinstance(value, v1.CallReducer) else value.reducer_name
+    return name
+
+
+class _Writer:
+    """From messages to shadows."""
+
+    def __init__(self, row: RowToJson, args: ArgsToJson) -> None:
+        self._row = row
+        self._args = args
+
+    def convert(self, value: Any, table: str = "") -> Any:
+        if isinstance(value, list):
+            return [self.convert(item, table) for item in value]
+        if isinstance(value, RowList):
+            return [self._row(table, row) for row in value.slices()]
+        if isinstance(value, v1.BrotliUpdate | v1.GzipUpdate):
+            raise EncodeError("compressed updates have no text form")
+        if isinstance(value, v1.Returned):
+            return v1.Returned(_as_text(value.value))  # type: ignore[arg-type]  # a shadow
+        if not isinstance(value, msgspec.Struct):
+            return value
+        inside = getattr(value, "table_name", table)
+        if isinstance(value, v1.SubscriptionError):
+            return value
+
+        def change(name: str, item: Any) -> Any:
+            if name == "args":
+                return self._args(_called(value), item)
+            if name in ("query_id", "energy_quanta_used"):
+                return (item,)
+            return self.convert(item, inside)
+
+        return _rebuilt(value, change)
+
+
+def _as_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise EncodeError("the value of a procedure is not JSON text") from None
+
+
 class _Reader:
-    def __init__(self, row_from_json: RowFromJson) -> None:
-        self._row = row_from_json
+    """From shadows to messages."""
 
-    def value(self, name: str, json: Any) -> Any:
-        match name:
-            case "identity" | "caller_identity":
-                return Identity.from_int(int(json["__identity__"], 16))
-            case "connection_id" | "caller_connection_id":
-                return ConnectionId.from_int(json["__connection_id__"])
-            case "timestamp":
-                return Timestamp(json["__timestamp_micros_since_unix_epoch__"])
-            case "total_host_execution_duration":
-                return TimeDuration(json["__time_duration_micros__"])
-            case "database_update" | "update":
-                return self.database_update(json)
-            case "status":
-                return self.status(json)
-            case "reducer_call":
-                args = json["args"].encode()
-                return v1.ReducerCallInfo(
-                    json["reducer_name"], json["reducer_id"], args, json["request_id"]
-                )
-            case "energy_quanta_used":
-                return json["quanta"]
-            case "query_id":
-                return _query_id({"query_id": json})
-            case "message_id":
-                return bytes.fromhex(json)
-            case "rows":
-                return v1.SubscribeRows(
-                    json["table_id"], json["table_name"], self.table(json["table_rows"])
-                )
-            case "tables":
-                return [
-                    v1.OneOffTable(x["table_name"], self.rows(x["table_name"], x["rows"]))
-                    for x in json
-                ]
-            case "error":
-                return json if isinstance(json, str) else self.option(json)
-            case "request_id" | "table_id":
-                return json if isinstance(json, int) else self.option(json)
-        return json
+    def __init__(self, row: RowFromJson, args: ArgsFromJson | None) -> None:
+        self._row = row
+        self._args = args
 
-    def option(self, json: Any) -> Any:
-        if json is None or (isinstance(json, dict) and "none" in json):
-            return None
-        return json["some"] if isinstance(json, dict) else json
+    def convert(self, value: Any, table: str = "") -> Any:
+        if isinstance(value, list):
+            return [self.convert(item, table) for item in value]
+        if isinstance(value, v1.Returned):
+            return v1.Returned(value.value.encode())  # type: ignore[attr-defined]  # a shadow
+        if not isinstance(value, msgspec.Struct) or isinstance(value, v1.SubscriptionError):
+            return value
+        inside = getattr(value, "table_name", table)
+        is_rows = isinstance(value, v1.QueryUpdate | v1.OneOffTable)
 
-    def status(self, json: Any) -> Any:
-        ((name, payload),) = json.items()
-        match name:
-            case "Committed":
-                return v1.Committed(self.database_update(payload))
-            case "Failed":
-                return v1.Failed(payload)
-            case "OutOfEnergy":
-                return v1.OutOfEnergy()
-            case "Returned":
-                return v1.Returned(payload.encode())
-            case "InternalError":
-                return v1.ProcedureInternalError(payload)
-        raise ValueError(f"unknown status {name!r}")
+        def change(name: str, item: Any) -> Any:
+            if name == "args":
+                if self._args is None:
+                    return item.encode()
+                return self._args(_called(value), loads(item))
+            if name in ("query_id", "energy_quanta_used"):
+                return item[0]
+            if is_rows and isinstance(item, list):
+                return row_list([self._row(inside, loads(row)) for row in item])
+            return self.convert(item, inside)
 
-    def database_update(self, json: Any) -> v1.DatabaseUpdate:
-        return v1.DatabaseUpdate([self.table(x) for x in json["tables"]])
-
-    def table(self, json: Any) -> v1.TableUpdate:
-        name = json["table_name"]
-        updates: list[v1.QueryUpdate | v1.BrotliUpdate | v1.GzipUpdate] = [
-            v1.QueryUpdate(self.rows(name, x["deletes"]), self.rows(name, x["inserts"]))
-            for x in json["updates"]
-        ]
-        return v1.TableUpdate(json["table_id"], name, json["num_rows"], updates)
-
-    def rows(self, table: str, rows: list[str]) -> RowList:
-        return row_list([self._row(table, loads(row)) for row in rows])
-
-
-_SERVER_MESSAGES: dict[str, Any] = {
-    class_.__name__: class_
-    for class_ in (
-        v1.InitialSubscription, v1.TransactionUpdate, v1.TransactionUpdateLight, v1.IdentityToken,
-        v1.OneOffQueryResponse, v1.SubscribeApplied, v1.UnsubscribeApplied, v1.SubscriptionError,
-        v1.SubscribeMultiApplied, v1.UnsubscribeMultiApplied, v1.ProcedureResult,
-    )
-}  # fmt: skip
+        return _rebuilt(value, change)

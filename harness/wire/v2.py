@@ -186,11 +186,12 @@ ServerMessage: TypeAlias = (
     | ProcedureResult
 )
 
-_builder = TypeBuilder()
-rows.register(_builder)
-_builder.sum("TableUpdateRows", [("PersistentTable", PersistentTable), ("EventTable", EventTable)])
-_builder.sum("ProcedureStatus", [("Returned", Returned), ("InternalError", ProcedureInternalError)])
-_builder.sum(
+#: The types of all messages and their parts, by name.
+TYPES = TypeBuilder()
+rows.register(TYPES)
+TYPES.sum("TableUpdateRows", [("PersistentTable", PersistentTable), ("EventTable", EventTable)])
+TYPES.sum("ProcedureStatus", [("Returned", Returned), ("InternalError", ProcedureInternalError)])
+TYPES.sum(
     "ReducerOutcome",
     [
         ("Ok", ReducerOk),
@@ -201,8 +202,8 @@ _builder.sum(
 )
 
 #: One client message.
-CLIENT = _builder.codec(
-    _builder.sum(
+CLIENT = TYPES.codec(
+    TYPES.sum(
         "ClientMessage",
         [
             ("Subscribe", Subscribe),
@@ -215,8 +216,8 @@ CLIENT = _builder.codec(
 )
 
 #: One server message, after the compression prefix and decompression.
-SERVER = _builder.codec(
-    _builder.sum(
+SERVER = TYPES.codec(
+    TYPES.sum(
         "ServerMessage",
         [
             ("InitialConnection", InitialConnection),

@@ -173,7 +173,7 @@ ROWS = pytest.mark.parametrize(
 
 def _codec(implementation: Any, side: Side) -> Any:
     module, name = side
-    builder = module._builder
+    builder = module.TYPES
     return make(
         implementation, t.Ref(builder.names.index(name)), builder.typespace, builder.bindings
     )
