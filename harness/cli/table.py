@@ -36,19 +36,21 @@ def _table(title: str, rows: Sequence[TableRow]) -> Table:
     table.add_column("measured", justify="right", width=12)
     table.add_column("how", ratio=1)
     table.add_column("verdict", width=14)
+    told = ""
     for row in rows:
+        again, told = row.run == told, row.run
         table.add_row(
             row.metric,
             shown_claim(row),
             show(row.value, row.unit),
             row.how,
-            Text(verdict(row), style=_STYLES.get(row.verdict, "")),
+            Text(row.verdict if again else verdict(row), style=_STYLES.get(row.verdict, "")),
         )
     return table
 
 
 def verdict(row: TableRow) -> str:
-    """The level, with its reasons."""
+    """The level, with its reasons; the other rows of the same run show the level alone."""
     return f"{row.verdict} ({'; '.join(row.reasons)})" if row.reasons else row.verdict
 
 

@@ -83,5 +83,5 @@ async def settle(link: Link, stream: Stream) -> None:
         stream.model.transactions += 1
 
 
-def _counted(expected: int, found: float) -> Check:
+def _counted(expected: int, found: int) -> Check:
     return oracle.same_count("transactions", expected, found, "transactions counted by the server")

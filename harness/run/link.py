@@ -6,12 +6,14 @@ import asyncio
 from types import TracebackType
 from typing import Any, Self
 
-from harness.client import connect
-from harness.client.http import Http
-from harness.load.workloads import Model
+from harness.client import Client, Http, connect
+from harness.load.workloads import Item, Model
 from harness.records import Check, Scenario, Target
 from harness.run import oracle
+from harness.wire.schema import ModuleDef
 
+#: Seconds for one connection, when many are opened.
+CONNECT_TIMEOUT_S = 30.0
 #: WebSocket handshakes under way at a time while many connections are opened.
 HANDSHAKES = 64
 
@@ -22,12 +24,15 @@ class Link:
     def __init__(self, scenario: Scenario, target: Target) -> None:
         self._scenario = scenario
         self._target = target
-        self.connections: list[Any] = []
+        self.connections: list[Client] = []
         self.token: str | None = None
-        self.http: Any = None
+        self.http: Http
+        self._schema: ModuleDef
 
     async def __aenter__(self) -> Self:
-        self.http = Http(self._target.uri, None)
+        self.http = Http(self._target.uri)
+        # As a client with generated code has it: known before it connects.
+        self._schema = await self.http.schema(self._target.database)
         return self
 
     async def __aexit__(
@@ -41,7 +46,7 @@ class Link:
         )
         await self.http.close()
 
-    async def connect(self) -> Any:
+    async def connect(self) -> Client:
         """One more connection, as the scenario states."""
         scenario = self._scenario
         connection = await connect(
@@ -51,7 +56,10 @@ class Link:
             compression=scenario.compression,
             confirmed=scenario.confirmed,
             protocols=(scenario.protocol,),
-            timeout_s=scenario.load.timeout_s,
+            schema=self._schema,
+            row_classes={"item": Item},
+            timeout_s=CONNECT_TIMEOUT_S,
+            call_timeout_s=scenario.load.timeout_s,
         )
         self.connections.append(connection)
         return connection
@@ -75,7 +83,7 @@ class Link:
         rows: list[Any] = result[0].rows
         return rows
 
-    async def transactions(self) -> float | None:
+    async def transactions(self) -> int | None:
         """How many transactions the server says it has committed; None if it does not say."""
         return oracle.transactions(await self.http.metrics())
 

@@ -74,7 +74,7 @@ class Manager:
         self._folder = folder
         self._preload = list(preload)
         self._progress = progress
-        self._baselines: dict[bytes, float | None] = {}
+        self._baselines: dict[bytes, tuple[float | None, str]] = {}
         self._share = share_target
         self._shared: Server | None = None
 
@@ -170,22 +170,27 @@ class Manager:
         rate = next((metric.value for metric in finding.metrics if metric.name == "rate"), None)
         if rate is None:
             return []
-        baseline = None
+        baseline, why = None, ""
         if validity.needs_baseline(scenario, finding.server):
-            baseline = self._baseline(scenario)
-        return [validity.generator(rate, finding.server, baseline)]
+            baseline, why = self._baseline(scenario)
+        return [validity.generator(rate, finding.server, baseline, why)]
 
-    def _baseline(self, scenario: Scenario) -> float | None:
-        """What the same generator reaches against the null target, measured once."""
+    def _baseline(self, scenario: Scenario) -> tuple[float | None, str]:
+        """What the same generator reaches against the null target, measured once; or why not."""
         asked = validity.baseline_of(scenario)
         key = msgspec.json.encode(msgspec.structs.replace(asked, name="", confirmed=False))
         if key not in self._baselines:
             self._progress("the same load against the null target")
-            with Null() as null:
-                job = Job(
-                    scenario=asked, target=null.describe(), baseline=True, preload=self._preload
-                )
-                outcome = work(job, death=null.death, progress=self._progress)
-            found = outcome.finding.metrics if outcome.finding else []
-            self._baselines[key] = next((m.value for m in found if m.name == "rate"), None)
+            self._baselines[key] = self._against_null(asked)
         return self._baselines[key]
+
+    def _against_null(self, asked: Scenario) -> tuple[float | None, str]:
+        with Null() as null:
+            job = Job(scenario=asked, target=null.describe(), baseline=True, preload=self._preload)
+            outcome = work(job, death=null.death, progress=self._progress)
+            said = null.log_tail(1)
+        if outcome.finding is None:
+            return None, "; ".join([outcome.reason, *outcome.log_tail[-1:], *said])
+        failed = [check.found for check in outcome.finding.checks if not check.passed]
+        rate = next((m.value for m in outcome.finding.metrics if m.name == "rate"), None)
+        return (None, failed[0]) if failed else (rate, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -53,19 +54,20 @@ def same_count(name: str, expected: int, found: float, what: str) -> Check:
     )
 
 
-def transactions(metrics: Mapping[str, float]) -> float | None:
-    """Committed transactions that a server has counted; None if it counts none.
+def transactions(metrics: str) -> int | None:
+    """Committed transactions that a server has counted, from its Prometheus text; None if none.
 
-    Where the server tells kinds apart, reducers alone are counted: real servers also count their
-    own bookkeeping of connections.
+    Where the server tells kinds apart, committed reducers alone are counted: real servers also
+    count their own bookkeeping of connections.
     """
-    found = {key: value for key, value in metrics.items() if key.partition("{")[0] == TRANSACTIONS}
-    if not found:
-        return None
-    if any("txn_type=" in key for key in found):
-        found = {
-            key: value
-            for key, value in found.items()
-            if 'txn_type="Reducer"' in key and 'committed="false"' not in key
-        }
-    return sum(found.values())
+    found = [
+        (labels, float(value))
+        for labels, value in re.findall(rf"^{TRANSACTIONS}(\S*) (\S+)", metrics, re.MULTILINE)
+    ]
+    if any("txn_type=" in labels for labels, _ in found):
+        found = [
+            (labels, value)
+            for labels, value in found
+            if 'txn_type="Reducer"' in labels and 'committed="false"' not in labels
+        ]
+    return int(sum(value for _, value in found)) if found else None

@@ -22,7 +22,7 @@ def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
     if failed:
         return Verdict(level=Level.VOID, reasons=failed)
     if spread is not None and not spread <= NOISY_ABOVE:
-        return Verdict(level=Level.NOISY, reasons=[f"±{spread:.0%} within the window"])
+        return Verdict(level=Level.NOISY, reasons=[f"±{spread:.0%}"])
     return Verdict(level=Level.VALID)
 
 
@@ -36,15 +36,19 @@ def needs_baseline(scenario: Scenario, server: ResourceUse | None) -> bool:
     return scenario.live and not saturated(server)
 
 
-def generator(rate_per_s: float, server: ResourceUse | None, baseline_per_s: float | None) -> Check:
-    """The generator was not what was measured."""
+def generator(
+    rate_per_s: float, server: ResourceUse | None, baseline_per_s: float | None, why: str = ""
+) -> Check:
+    """The generator was not what was measured; ``why`` says why there is no baseline."""
     name = "generator"
     if saturated(server):
         assert server is not None
         return Check(name=name, passed=True, found=f"the server used {server.cores:.2f} of a core")
     if baseline_per_s is None:
         return Check(
-            name=name, passed=False, found="generator-bound: no rate against the null target"
+            name=name,
+            passed=False,
+            found=f"generator-bound: no rate against the null target: {why}",
         )
     passed = rate_per_s * GENERATOR_FACTOR <= baseline_per_s
     used = f", the server used {server.cores:.2f} of a core" if server else ""

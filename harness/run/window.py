@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from types import TracebackType
 from typing import Self
@@ -47,6 +48,10 @@ class Watch:
         ]
 
     def __enter__(self) -> Self:
+        # What was made before the load (modules, filled tables) is not looked through again and
+        # again by collections of what the load makes.
+        gc.collect()
+        gc.freeze()
         self.gc.__enter__()
         self.lag.__enter__()
         return self
@@ -59,6 +64,7 @@ class Watch:
     ) -> None:
         self.lag.__exit__()
         self.gc.__exit__()
+        gc.unfreeze()
         for timer in self._timers:
             timer.cancel()
 
