@@ -406,9 +406,10 @@ class Client:
         finish(subscription.ended)
 
     def _died(self, event: Died) -> None:
-        """Sets ended without their rows. Which rows those were nobody tracked; the others say.
+        """Sets ended without their rows leaving, and nobody tracks rows by set.
 
-        All other sets are subscribed anew, and their snapshots take the place of the cache.
+        So the cache can no longer be believed: the connection ends. With ``reconnect`` the other
+        subscriptions come back, and the rows of the dead ones are gone.
         """
         for set_id in event.set_ids:
             subscription = self._subscriptions.pop(set_id, None)
@@ -528,7 +529,7 @@ class Client:
         try:
             await collecting.done
         finally:
-            del self._apply  # type: ignore[method-assign]  # the class's own again
+            del self._apply  # the class's own again
         told = []
         for name, parts in snapshots.items():
             handle = self._handles[name]

@@ -34,7 +34,7 @@ class Backoff:
 
     def delay_s(self, attempt: int) -> float:
         """Seconds before attempt 0, 1, 2 …: half to all of the doubled time."""
-        whole = min(self.most_s, self.first_s * 2 ** min(attempt, 30))
+        whole = min(self.most_s, self.first_s * float(1 << min(attempt, 30)))
         return whole * (0.5 + self.rng.random() / 2)
 
 

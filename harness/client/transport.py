@@ -29,7 +29,7 @@ OnMessage = Callable[[bytes], None]
 OnClose = Callable[[int, str], None]
 
 
-class Transport(WSListener):  # type: ignore[misc]  # picows classes are untyped
+class Transport(WSListener):
     """One WebSocket. ``on_close`` gets the close code (1006 without one) and reason."""
 
     def __init__(self, on_message: OnMessage, on_close: OnClose) -> None:
@@ -62,7 +62,7 @@ class Transport(WSListener):  # type: ignore[misc]  # picows classes are untyped
                 self._on_message(message)
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
-            self._code = int(getattr(code, "value", code))
+            self._code = int(code.value if isinstance(code, WSCloseCode) else code)
             self._reason = (frame.get_close_message() or b"").decode(errors="replace")
             transport.send_close(code if self._code else WSCloseCode.OK)
             transport.disconnect()

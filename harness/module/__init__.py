@@ -64,7 +64,7 @@ _PLACES = {
 }
 _HOME = {name: place for place, names in _PLACES.items() for name in names.split()}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605  (made from the table above)
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

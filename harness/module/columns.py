@@ -50,8 +50,8 @@ def column(
     """A column of a table.
 
     ``index`` is ``"btree"``, ``"hash"`` or ``"direct"``; ``default`` is the value that rows stored
-    before the column existed get; ``name`` is its name on the wire and in SQL. Raises ``ValueError``
-    for another index.
+    before the column existed get; ``name`` is its name on the wire and in SQL. Raises
+    ``ValueError`` for another index.
     """
     algorithm = None if index is None else _algorithm(index)
     return Column(primary_key, unique, False, algorithm, default, name)

@@ -14,6 +14,7 @@ import typing
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.errors import SchemaError
@@ -36,13 +37,14 @@ from harness.wire.schema import (
     UniqueDef,
 )
 
-_RESERVED = frozenset(
-    "add all alter and any as asc begin between by case cast check column commit constraint create "
-    "cross default delete desc distinct drop else end except exists false for foreign from full "
-    "group having if in index inner insert intersect into is join key left like limit natural not "
-    "null offset on or order outer primary references right rollback select set table then to true "
-    "union unique update using values view when where with".split()
-)
+_SQL_WORDS = """
+add all alter and any as asc begin between by case cast check column commit constraint create cross
+default delete desc distinct drop else end except exists false for foreign from full group having
+if in index inner insert intersect into is join key left like limit natural not null offset on or
+order outer primary references right rollback select set table then to true union unique update
+using values view when where with
+"""
+_RESERVED = frozenset(_SQL_WORDS.split())
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _DIRECT_KINDS = {t.U8, t.U16, t.U32, t.U64}
 
@@ -78,9 +80,9 @@ class _Compiler:
     def run(self) -> Compiled:
         for name, _, classes in self.module.contents.sums:
             variants = [(class_.__name__, class_) for class_ in classes]
-            self.attempt(f"sum {name}", lambda v=variants, n=name: self.builder.sum(n, v))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
-        tables = [found for table in self.module.tables if (found := self.table(table))]
-        reducers = [found for reducer in self.module.reducers if (found := self.reducer(reducer))]
+            self.attempt(f"sum {name}", partial(self.builder.sum, name, variants))
+        tables = [found for found in map(self.table, self.module.tables) if found]
+        reducers = [found for found in map(self.reducer, self.module.reducers) if found]
         scheduled = self.schedules(tables)
         self.unique_functions()
         self.unique_types()
@@ -189,8 +191,8 @@ class _Compiler:
                 )
             if index.algorithm is IndexAlgorithm.DIRECT and type_ not in _DIRECT_KINDS:
                 self.problem(
-                    f"the direct index on {columns[place]!r} of table {table.name!r} needs a column "
-                    "of u8, u16, u32 or u64",
+                    f"the direct index on {columns[place]!r} of table {table.name!r} needs a "
+                    "column of u8, u16, u32 or u64",
                     table.where,
                 )
 
@@ -262,9 +264,7 @@ class _Compiler:
                 self.problem(f"reducer {reducer.name!r}: parameter {name!r} has no type", where)
             else:
                 place = f"{reducer.name}({name})"
-                type_ = self.attempt(
-                    where, lambda n=name, p=place: self.builder.type_of(hints[n], p)
-                )  # type: ignore[misc]  # as above
+                type_ = self.attempt(where, partial(self.builder.type_of, hints[name], place))
                 if type_ is not None:
                     elements.append(t.Element(name, type_))
         private = reducer.lifecycle is not None or reducer.on_schedule is not None

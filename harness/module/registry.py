@@ -174,7 +174,7 @@ class Module:
                     lifecycle,
                     on_schedule,
                     _where(function),
-                )  # fmt: skip
+                )
             )
             self.__dict__.pop("compiled", None)
             return function
@@ -289,7 +289,7 @@ def _columns(class_: type[Any]) -> dict[str, Column]:
     if kept is not None:
         return kept
     found = {}
-    for name in class_.__dict__.get("__annotations__", {}):
+    for name in inspect.get_annotations(class_):
         said = class_.__dict__.get(name, MISSING)
         found[name] = said if isinstance(said, Column) else Column()
     return found

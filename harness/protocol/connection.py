@@ -16,6 +16,9 @@ from harness.protocol.events import Event
 
 _LAST_ID = (1 << 32) - 1
 
+#: Servers refuse longer messages (`subscribe.rs` of SpacetimeDB 1.2 and 2.8), in bytes.
+MAX_MESSAGE = 32 * 1024 * 1024
+
 
 class State(Enum):
     """Of a connection. Sending is possible from the start; the greeting makes it CONNECTED."""
@@ -30,7 +33,10 @@ class SetState(Enum):
 
     PENDING = "pending"
     APPLIED = "applied"
-    ENDING = "ending"
+    #: Unsubscribed before the answer to the subscribe came.
+    GIVEN_UP = "given up"
+    #: Unsubscribed; its rows are still here.
+    LEAVING = "leaving"
 
 
 class Step(Enum):
@@ -48,13 +54,13 @@ class Step(Enum):
 SET_STEPS: dict[tuple[SetState, Step], SetState | None] = {
     (SetState.PENDING, Step.APPLIED): SetState.APPLIED,
     (SetState.PENDING, Step.REFUSED): None,
-    (SetState.PENDING, Step.UNSUBSCRIBE): SetState.ENDING,
-    (SetState.APPLIED, Step.UNSUBSCRIBE): SetState.ENDING,
+    (SetState.PENDING, Step.UNSUBSCRIBE): SetState.GIVEN_UP,
+    (SetState.APPLIED, Step.UNSUBSCRIBE): SetState.LEAVING,
     (SetState.APPLIED, Step.DIED): None,
-    (SetState.ENDING, Step.APPLIED): SetState.ENDING,
-    (SetState.ENDING, Step.REFUSED): None,
-    (SetState.ENDING, Step.ENDED): None,
-    (SetState.ENDING, Step.DIED): None,
+    (SetState.GIVEN_UP, Step.APPLIED): SetState.LEAVING,
+    (SetState.GIVEN_UP, Step.REFUSED): None,
+    (SetState.LEAVING, Step.ENDED): None,
+    (SetState.LEAVING, Step.DIED): None,
 }
 
 
@@ -69,6 +75,8 @@ class Connection(ABC):
         #: Calls that wait for an answer, by request id.
         self.calls: dict[int, Any] = {}
         self._sets: dict[int, SetState] = {}
+        #: Sets that were refused although an unsubscribe is on its way: it will be refused as well.
+        self._given_up: set[int] = set()
         self._queries: dict[int, Any] = {}
         self._queue: list[bytes] = []
         self._last_id = 0
@@ -127,6 +135,16 @@ class Connection(ABC):
         if self.state is State.CLOSED:
             raise LocalProtocolError("the connection is closed")
 
+    def _check_size(self, args: bytes) -> None:
+        if len(args) > MAX_MESSAGE - 1024:
+            raise LocalProtocolError(
+                f"a call with {len(args)} bytes of arguments; messages may have {MAX_MESSAGE} bytes"
+            )
+
+    def _check_greeted(self) -> None:
+        if self.state is State.OPENING:
+            raise RemoteProtocolError("the server sent something before its greeting")
+
     def _request_id(self) -> int:
         """The next id that is not in flight. Ids start at 1, since v1 gives 0 a meaning."""
         number = self._last_id
@@ -141,7 +159,7 @@ class Connection(ABC):
         number = self._last_set
         while True:
             number = 1 if number >= _LAST_ID else number + 1
-            if number not in self._sets:
+            if number not in self._sets and number not in self._given_up:
                 self._last_set = number
                 self._sets[number] = SetState.PENDING
                 return number
@@ -162,6 +180,8 @@ class Connection(ABC):
         following = SET_STEPS[state, step]
         if following is None:
             del self._sets[set_id]
+            if state is SetState.GIVEN_UP:
+                self._given_up.add(set_id)
         else:
             self._sets[set_id] = following
 

@@ -26,6 +26,9 @@ class Connected(msgspec.Struct, frozen=True):
     connection_id: ConnectionId
     token: str
 
+    def __repr__(self) -> str:
+        return f"Connected({self.identity}, {self.connection_id})"  # a token is nobody's business
+
 
 class Called(msgspec.Struct, frozen=True, gc=False):
     """A call was answered. ``waiter`` is what the caller gave; ``error`` None means committed.

@@ -46,6 +46,7 @@ class ConnectionV1(Connection):
 
     def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
         self._check_open()
+        self._check_size(args)
         request_id = self._request_id()
         self.calls[request_id] = waiter
         self._called[request_id] = name
@@ -83,6 +84,8 @@ class ConnectionV1(Connection):
         handler = _HANDLERS.get(type(message))
         if handler is None:
             raise RemoteProtocolError(f"{type(message).__name__} came, which nobody asked for")
+        if not isinstance(message, v1.IdentityToken):
+            self._check_greeted()
         event = handler(self, message)
         return [] if event is None else [event]
 
@@ -97,7 +100,9 @@ class ConnectionV1(Connection):
         if message.caller_connection_id != self._me:
             return Changed(updates) if updates else None
         info = message.reducer_call
-        request_id = info.request_id or self._oldest(info.reducer_name)
+        request_id = info.request_id
+        if not request_id and isinstance(status, v1.Failed):
+            request_id = self._oldest(info.reducer_name)
         if request_id not in self.calls:
             if isinstance(status, v1.Committed):
                 return Changed(updates)  # a lifecycle reducer or SQL of our own connection
@@ -124,11 +129,14 @@ class ConnectionV1(Connection):
         self._set_step(message.query_id, Step.ENDED)
         return Ended(message.query_id, _updates(message.update))
 
-    def _subscription_error(self, message: v1.SubscriptionError) -> Event:
+    def _subscription_error(self, message: v1.SubscriptionError) -> Event | None:
         if message.query_id is None:
             dead = list(self._sets)
             self._sets.clear()
             return Died(dead, message.error)
+        if message.query_id in self._given_up:
+            self._given_up.discard(message.query_id)
+            return None
         if self._sets.get(message.query_id) is SetState.APPLIED:
             self._set_step(message.query_id, Step.DIED)
             return Died([message.query_id], message.error)

@@ -24,11 +24,12 @@ from harness.wire import v2
 from harness.wire.compression import unpack
 from harness.wire.values import Err, Timestamp
 
-#: Messages of one flush are packed into payloads up to this many bytes, as the official client does.
+#: Messages of one flush are packed into payloads up to this many bytes, as official clients do.
 BATCH = 256 * 1024
 
 _HEAD = struct.Struct("<BIB")
 _U32 = struct.Struct("<I")
+_LARGE = 1 << 20
 _NOTHING: list[TableRows] = []
 
 
@@ -52,6 +53,8 @@ class ConnectionV2(Connection):
         request_id = self._last_id + 1
         if request_id > 0xFFFFFFFF or request_id in self.calls or request_id in self._queries:
             request_id = self._request_id()
+        if len(args) > _LARGE:
+            self._check_size(args)
         self._last_id = request_id
         self.calls[request_id] = waiter
         self._queue.append(_HEAD.pack(3, request_id, 0) + encoded + _U32.pack(len(args)) + args)
@@ -85,16 +88,19 @@ class ConnectionV2(Connection):
     # --- hearing ---------------------------------------------------------------------------------
 
     def receive(self, payload: bytes) -> list[Event]:
-        return [self._hear(message) for message in self._messages(unpack(payload))]
+        hear = self._hear
+        found = [hear(message) for message in self._messages(payload)]
+        return [event for event in found if event is not None] if None in found else found  # type: ignore[return-value]  # mypy does not follow the condition
 
-    def _messages(self, body: bytes) -> list[Any]:
-        return [v2.SERVER.decode(body)]
+    def _messages(self, payload: bytes) -> list[Any]:
+        return [v2.SERVER.decode(unpack(payload))]
 
-    def _hear(self, message: Any) -> Event:
+    def _hear(self, message: Any) -> Event | None:
         if type(message) is v2.ReducerResult:  # by far the most frequent
             return self._reducer_result(message)
-        event: Event = _HANDLERS[type(message)](self, message)
-        return event
+        if type(message) is not v2.InitialConnection:
+            self._check_greeted()
+        return _HANDLERS[type(message)](self, message)
 
     def _reducer_result(self, message: v2.ReducerResult) -> Called:
         try:
@@ -124,7 +130,10 @@ class ConnectionV2(Connection):
         leaving = [TableRows(x.table, None, x.rows) for x in message.rows.tables]
         return Ended(message.query_set_id, leaving)
 
-    def _subscription_error(self, message: v2.SubscriptionError) -> Event:
+    def _subscription_error(self, message: v2.SubscriptionError) -> Event | None:
+        if message.query_set_id in self._given_up:
+            self._given_up.discard(message.query_set_id)
+            return None
         if message.request_id is None:
             self._set_step(message.query_set_id, Step.DIED)
             return Died([message.query_set_id], message.error)
@@ -165,13 +174,16 @@ class ConnectionV3(ConnectionV2):
         payloads.append(b"".join(batch))
         return payloads
 
-    def _messages(self, body: bytes) -> list[Any]:
+    def _messages(self, payload: bytes) -> list[Any]:
+        if len(payload) > 1 and payload[0] == 0:
+            return v2.SERVER.decode_all(payload, 1)  # no copy
+        body = unpack(payload)
         if not body:
             raise DecodeError("a payload holds no message", 0)
         return v2.SERVER.decode_all(body)
 
 
-_HANDLERS: dict[type[Any], Callable[[ConnectionV2, Any], Event]] = {
+_HANDLERS: dict[type[Any], Callable[[ConnectionV2, Any], Event | None]] = {
     v2.InitialConnection: ConnectionV2._initial_connection,
     v2.SubscribeApplied: ConnectionV2._subscribe_applied,
     v2.UnsubscribeApplied: ConnectionV2._unsubscribe_applied,

@@ -271,6 +271,7 @@ class Hub:
             payloads = session.payloads(shared)
             if session.confirmed and (session.held or position > self._synced):
                 session.held.extend((position, payload) for payload in payloads)
+                session.held_bytes += sum(map(len, payloads))
                 self._waiting[session] = None
             else:
                 session.sink(payloads)
@@ -284,6 +285,7 @@ class Hub:
             held = session.held
             while held and held[0][0] <= self._synced:
                 payloads.append(held.popleft()[1])
+            session.held_bytes -= sum(map(len, payloads))
             if payloads and not session.closed:
                 session.sink(payloads)
             if not held:
@@ -352,7 +354,8 @@ class Hub:
         """Arguments from parsed JSON; ``Unreadable`` if they do not fit the reducer."""
         try:
             codec, json_codec = self._args_json(reducer)
-            return codec.encode(json_codec.from_json(args))
+            encoded: bytes = codec.encode(json_codec.from_json(args))
+            return encoded
         except KeyError:
             return b""  # the call itself will say that there is no such reducer
         except WireError as error:

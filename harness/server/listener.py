@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OUTGOING_LIMIT = 16 * 1024 * 1024
 #: What a peer may have sent ahead of our handling it, in bytes, before we stop reading.
 INCOMING_LIMIT = 1024 * 1024
+#: With more than this unread by a peer, in bytes, none of its requests is handled.
+WRITE_HIGH = 256 * 1024
 #: So many connections may be open.
 CONNECTION_LIMIT = 10_000
 #: Seconds for a whole HTTP request to come in.
@@ -110,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._scheduled = False
         self._paused = False
+        self._unread = False
         self._closing_at: float | None = None
         self._heard = self._asked = time.monotonic()
         self._follower: Any = None
@@ -119,6 +122,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's, so this cannot be checked.
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_HIGH // 4)
         if len(self._listener.connections) >= CONNECTION_LIMIT:
             self._transport.abort()
             return
@@ -132,6 +136,13 @@ class Connection(asyncio.Protocol):
             self._requests(self._http.feed(data))
             if self._reader is None and self._http.wants_continue:
                 self._transport.write(self._http.go_on())
+
+    def pause_writing(self) -> None:
+        self._unread = True
+
+    def resume_writing(self) -> None:
+        self._unread = False
+        self._work_soon()
 
     def eof_received(self) -> bool:
         if self._reader is not None:
@@ -296,6 +307,8 @@ class Connection(asyncio.Protocol):
             self.close(1011, str(error))
         if not self._scheduled:
             self._work()
+        else:
+            self._pause_reading(session.backlog > INCOMING_LIMIT)
         # What came before a close is done before the close is answered.
         if not (self._scheduled and reader.closing):
             self._control(reader)
@@ -306,6 +319,10 @@ class Connection(asyncio.Protocol):
         session, reader = self._session, self._reader
         if session is None or reader is None:
             return
+        if self._unread or session.full:
+            # Its answers leave first; ``resume_writing`` or ``_write`` comes back here.
+            self._pause_reading(session.backlog > INCOMING_LIMIT)
+            return
         try:
             more = session.work()
         except WireError as error:
@@ -315,14 +332,21 @@ class Connection(asyncio.Protocol):
             self.close(1011, str(error))
             return
         if more:
-            self._scheduled = True
-            self._listener.loop.call_soon(self._work)
+            self._work_soon()
         elif reader.closing:
             self._control(reader)
-        waits = session.backlog > INCOMING_LIMIT
-        if waits != self._paused:
-            self._paused = waits
-            if waits:
+        self._pause_reading(session.backlog > INCOMING_LIMIT)
+
+    def _work_soon(self) -> None:
+        """Come back to the rest after the others had their turn."""
+        if not self._scheduled and self._session is not None:
+            self._scheduled = True
+            self._listener.loop.call_soon(self._work)
+
+    def _pause_reading(self, pause: bool) -> None:
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            if pause:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
@@ -340,6 +364,8 @@ class Connection(asyncio.Protocol):
             transport.write(data_frame(payloads[0], text=text))
         else:
             transport.write(b"".join([data_frame(payload, text=text) for payload in payloads]))
+        if session.has_work and not self._unread:
+            self._work_soon()
 
     def _control(self, reader: FrameReader) -> None:
         for data in reader.data_to_send():

@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 def stored_meta(engine: Engine) -> dict[str, str] | None:
-    """What the file says of itself; None for a new file. Raises ``StoreError`` for a foreign one."""
+    """What the file says of itself; None if it is new. Raises ``StoreError`` if it is foreign."""
     names = {name for (name,) in engine.fetch("SELECT name FROM sqlite_master")}
     if not names:
         return None

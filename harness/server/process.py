@@ -74,7 +74,8 @@ async def _main(
     _watch_parent(loop, stopped)
     waiter = asyncio.ensure_future(stopped.wait())
     try:
-        await asyncio.wait([waiter, listener.failure], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [waiter, listener.failure]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if listener.failure.done():
             failed = listener.failure.exception()
             raise failed if isinstance(failed, HarnessError) else TargetError(str(failed))

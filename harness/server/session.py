@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: So many client messages are handled before others get their turn.
 SLICE = 256
+#: A session with more bytes of answers than this handles no further message until they have left.
+PENDING_LIMIT = 1024 * 1024
 
 
 class Session(ABC):
@@ -53,8 +55,11 @@ class Session(ABC):
         self.outbox: list[Any] = []
         #: Bytes received and not yet handled.
         self.backlog = 0
-        #: Payloads that wait for durability: (commit sequence, payload).
+        #: About how many bytes the outbox will make.
+        self.pending = 0
+        #: Payloads that wait for durability: (commit sequence, payload), and their bytes.
         self.held: deque[tuple[int, bytes]] = deque()
+        self.held_bytes = 0
         self.closed = False
         #: Where payloads go.
         self.sink: Callable[[list[bytes]], None] = _nowhere
@@ -67,6 +72,7 @@ class Session(ABC):
     def work(self) -> bool:
         """Handle up to ``SLICE`` of the messages received; whether some are left.
 
+        Stops early when the answers exceed ``PENDING_LIMIT``.
         Raises ``WireError`` if one is not understood; those before it were handled.
         """
 
@@ -95,13 +101,24 @@ class Session(ABC):
     def live_plans(self) -> list[tuple[LivePlan[Session], int]]:
         """Everything that the session watches, with the set ids."""
 
+    @property
+    @abstractmethod
+    def has_work(self) -> bool:
+        """Whether messages were received that are not handled yet."""
+
+    @property
+    def full(self) -> bool:
+        """Whether answers must leave before more are made."""
+        return self.pending + self.held_bytes > PENDING_LIMIT
+
     @abstractmethod
     def died(self, set_id: int, reason: str) -> None:
         """A subscription could not be kept up: it ends now."""
 
-    def say(self, message: Any) -> None:
-        """Put a message into the outbox, to leave at the end of the tick."""
+    def say(self, message: Any, size: int) -> None:
+        """Put a message of about ``size`` bytes into the outbox; it leaves at the tick's end."""
         self.outbox.append(message)
+        self.pending += size
         self.hub.ready(self)
 
 

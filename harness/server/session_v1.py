@@ -45,10 +45,16 @@ class SessionV1(Session):
         self._waiting.append(payload)
         self.backlog += len(payload)
 
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting)
+
     def work(self) -> bool:
         for _ in range(SLICE):
             if not self._waiting:
                 return False
+            if self.full:
+                return True
             payload = self._waiting.popleft()
             self.backlog -= len(payload)
             message = self._decode(payload)
@@ -64,6 +70,9 @@ class SessionV1(Session):
         message: v1.ClientMessage = v1.CLIENT.decode_from(payload, 0)[0]
         return message
 
+    def _tell(self, message: v1.ServerMessage) -> None:
+        self.say(message, _about(message))
+
     def _call(self, message: v1.CallReducer) -> None:
         if message.flags > 1:
             raise DecodeError(f"{message.flags} is not a known call flag", 0)
@@ -73,7 +82,7 @@ class SessionV1(Session):
 
     def _procedure(self, message: v1.CallProcedure) -> None:
         error = f"no such procedure: {message.procedure!r}"
-        self.say(
+        self._tell(
             v1.ProcedureResult(
                 v1.ProcedureInternalError(error),
                 Timestamp(0),
@@ -91,7 +100,7 @@ class SessionV1(Session):
             return
         self._drop(self._ids.pop(_LEGACY, []))
         self._ids[_LEGACY] = [self._watch(plan) for plan in plans]
-        self.say(
+        self._tell(
             v1.InitialSubscription(
                 v1.DatabaseUpdate(tables), message.request_id, self.hub.elapsed()
             )
@@ -100,7 +109,7 @@ class SessionV1(Session):
     def _subscribe_multi(self, message: v1.SubscribeMulti) -> None:
         fresh = self._subscribe(message.request_id, message.query_id, message.query_strings)
         if fresh is not None:
-            self.say(
+            self._tell(
                 v1.SubscribeMultiApplied(
                     message.request_id,
                     self.hub.elapsed().micros,
@@ -114,7 +123,7 @@ class SessionV1(Session):
         if fresh is None:
             return
         self._single.add(message.query_id)
-        self.say(
+        self._tell(
             v1.SubscribeApplied(
                 message.request_id,
                 self.hub.elapsed().micros,
@@ -142,7 +151,7 @@ class SessionV1(Session):
     def _unsubscribe_multi(self, message: v1.UnsubscribeMulti) -> None:
         left = self._unsubscribe(message.request_id, message.query_id)
         if left is not None:
-            self.say(
+            self._tell(
                 v1.UnsubscribeMultiApplied(
                     message.request_id,
                     self.hub.elapsed().micros,
@@ -158,7 +167,7 @@ class SessionV1(Session):
             self._single.discard(message.query_id)
             rows = self._one_table(live[0].plan, left)
             micros = self.hub.elapsed().micros
-            self.say(v1.UnsubscribeApplied(message.request_id, micros, message.query_id, rows))
+            self._tell(v1.UnsubscribeApplied(message.request_id, micros, message.query_id, rows))
 
     def _unsubscribe(self, request_id: int, query_id: int) -> list[v1.TableUpdate] | None:
         live = self._ids.pop(query_id, None)
@@ -178,7 +187,7 @@ class SessionV1(Session):
             tables = [v1.OneOffTable(plan.table, row_list(rows))]
         except SqlError as refused:
             error = str(refused)
-        self.say(v1.OneOffQueryResponse(message.message_id, error, tables, self.hub.elapsed()))
+        self._tell(v1.OneOffQueryResponse(message.message_id, error, tables, self.hub.elapsed()))
 
     # --- what is watched -------------------------------------------------------------------------
 
@@ -213,7 +222,9 @@ class SessionV1(Session):
     # --- out -------------------------------------------------------------------------------------
 
     def _error(self, request_id: int | None, query_id: int | None, text: str) -> None:
-        self.say(v1.SubscriptionError(self.hub.elapsed().micros, request_id, query_id, None, text))
+        self._tell(
+            v1.SubscriptionError(self.hub.elapsed().micros, request_id, query_id, None, text)
+        )
 
     def _snapshot(self, plans: Iterable[Plan]) -> list[v1.TableUpdate]:
         found = ((plan, plan.rows(self.hub.database)) for plan in plans)
@@ -237,7 +248,7 @@ class SessionV1(Session):
         return v1.SubscribeRows(table.table_id, table.table_name, table)
 
     def greet(self) -> None:
-        self.say(v1.IdentityToken(self.identity, self.token, self.connection_id))
+        self._tell(v1.IdentityToken(self.identity, self.token, self.connection_id))
 
     def committed(
         self, transaction: Transaction, mine: list[tuple[int, PlanDelta]], *, caller: bool
@@ -247,7 +258,7 @@ class SessionV1(Session):
         deltas = [delta for _, delta in mine]
         light = self.light and not caller
         key = (light, *map(id, deltas))
-        self.say(transaction.shared(key, lambda: self._update(transaction, deltas, light)))
+        self._tell(transaction.shared(key, lambda: self._update(transaction, deltas, light)))
 
     def _update(
         self, transaction: Transaction, deltas: list[PlanDelta], light: bool
@@ -289,10 +300,10 @@ class SessionV1(Session):
 
     def refused(self, transaction: Transaction) -> None:
         if not transaction.quiet or transaction.rejected:
-            self.say(self._transaction(transaction, v1.Failed(transaction.error)))
+            self._tell(self._transaction(transaction, v1.Failed(transaction.error)))
 
     def payloads(self, shared: dict[Any, bytes]) -> list[bytes]:
-        messages, self.outbox = self.outbox, []
+        messages, self.outbox, self.pending = self.outbox, [], 0
         return [self._payload(message, shared) for message in messages]
 
     def _payload(self, message: v1.ServerMessage, shared: dict[Any, Any]) -> bytes:
@@ -329,3 +340,28 @@ _HANDLERS: dict[type[Any], Callable[[Any, Any], None]] = {
     v1.UnsubscribeMulti: SessionV1._unsubscribe_multi,
     v1.OneOffQuery: SessionV1._one_off,
 }
+
+
+def _about(message: v1.ServerMessage) -> int:
+    """About how many bytes a message will have: its rows, and something for the rest."""
+    match message:
+        case v1.TransactionUpdate(v1.Committed(update)):
+            tables = update.tables
+        case v1.InitialSubscription():
+            tables = message.database_update.tables
+        case (
+            v1.TransactionUpdateLight() | v1.SubscribeMultiApplied() | v1.UnsubscribeMultiApplied()
+        ):
+            tables = message.update.tables
+        case v1.SubscribeApplied() | v1.UnsubscribeApplied():
+            tables = [message.rows.table_rows]
+        case v1.OneOffQueryResponse():
+            return 100 + sum(len(table.rows.rows_data) for table in message.tables)
+        case _:
+            return 200
+    size = 200
+    for table in tables:
+        for part in table.updates:
+            if isinstance(part, v1.QueryUpdate):
+                size += len(part.inserts.rows_data) + len(part.deletes.rows_data)
+    return size

@@ -51,11 +51,17 @@ class SessionV2(Session):
         self._payloads.append(payload)
         self.backlog += len(payload)
 
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._payloads)
+
     def work(self) -> bool:
         waiting = self._waiting
         for _ in range(SLICE):
             if not waiting and not self._decode():
                 return False
+            if self.full:
+                return True
             message = waiting.popleft()
             _HANDLERS[type(message)](self, message)
         return bool(waiting or self._payloads)
@@ -85,6 +91,9 @@ class SessionV2(Session):
         self.backlog -= len(payload)
         return True
 
+    def _tell(self, message: bytes) -> None:
+        self.say(message, len(message))
+
     def _call(self, message: v2.CallReducer) -> None:
         if message.flags:
             raise DecodeError(f"{message.flags} is not a known call flag", 5)
@@ -94,7 +103,7 @@ class SessionV2(Session):
         if message.flags:
             raise DecodeError(f"{message.flags} is not a known call flag", 5)
         error = f"no such procedure: {message.procedure!r}"
-        self.say(
+        self._tell(
             v2.SERVER.encode(
                 v2.ProcedureResult(
                     v2.ProcedureInternalError(error),
@@ -117,7 +126,7 @@ class SessionV2(Session):
             return
         self._sets[set_id] = [self.hub.registry.add(plan, self, set_id) for plan in plans]
         head = struct.pack("<BII", 1, message.request_id, set_id)
-        self.say(head + query_rows_bytes(tables))
+        self._tell(head + query_rows_bytes(tables))
 
     def _unsubscribe(self, message: v2.Unsubscribe) -> None:
         if message.flags > 1:
@@ -133,10 +142,10 @@ class SessionV2(Session):
             self.hub.registry.remove(plan, self, set_id)
         head = struct.pack("<BII", 2, message.request_id, set_id)
         if not message.flags:
-            self.say(head + b"\x01")
+            self._tell(head + b"\x01")
             return
         tables = [(plan.plan.table, plan.plan.rows(self.hub.database)) for plan in live]
-        self.say(head + b"\x00" + query_rows_bytes(tables))
+        self._tell(head + b"\x00" + query_rows_bytes(tables))
 
     def died(self, set_id: int, reason: str) -> None:
         for plan in self._sets.pop(set_id, []):
@@ -144,7 +153,7 @@ class SessionV2(Session):
         self._subscription_error(None, set_id, reason)
 
     def _subscription_error(self, request_id: int | None, set_id: int, text: str) -> None:
-        self.say(v2.SERVER.encode(v2.SubscriptionError(request_id, set_id, text)))
+        self._tell(v2.SERVER.encode(v2.SubscriptionError(request_id, set_id, text)))
 
     def _one_off(self, message: v2.OneOffQuery) -> None:
         head = _U32.pack(message.request_id)
@@ -152,14 +161,14 @@ class SessionV2(Session):
             plan = self.hub.one_off(message.query_string, self)
             body = query_rows_bytes([(plan.table, plan.rows(self.hub.database))], keep_empty=True)
         except SqlError as error:
-            self.say(b"\x05" + head + b"\x01" + text_bytes(str(error)))
+            self._tell(b"\x05" + head + b"\x01" + text_bytes(str(error)))
             return
-        self.say(b"\x05" + head + b"\x00" + body)
+        self._tell(b"\x05" + head + b"\x00" + body)
 
     # --- out -------------------------------------------------------------------------------------
 
     def greet(self) -> None:
-        self.say(
+        self._tell(
             v2.SERVER.encode(v2.InitialConnection(self.identity, self.connection_id, self.token))
         )
 
@@ -169,9 +178,9 @@ class SessionV2(Session):
         update = _update_bytes(mine)
         if caller:
             head = _RESULT.pack(6, transaction.request_id, transaction.timestamp.micros, 0)
-            self.say(head + (b"\x00\x00\x00\x00" + update if mine else _OK_EMPTY))
+            self._tell(head + (b"\x00\x00\x00\x00" + update if mine else _OK_EMPTY))
         else:
-            self.say(transaction.shared(update, lambda: b"\x04" + update))
+            self._tell(transaction.shared(update, lambda: b"\x04" + update))
 
     def refused(self, transaction: Transaction) -> None:
         text = text_bytes(transaction.error)
@@ -180,10 +189,10 @@ class SessionV2(Session):
             6, transaction.request_id, transaction.timestamp.micros, 2 if refused else 3
         )
         # A module's own text travels as the bytes of a BSATN string, a host's as a string.
-        self.say(head + (_U32.pack(len(text)) + text if refused else text))
+        self._tell(head + (_U32.pack(len(text)) + text if refused else text))
 
     def payloads(self, shared: dict[Any, bytes]) -> list[bytes]:
-        messages, self.outbox = self.outbox, []
+        messages, self.outbox, self.pending = self.outbox, [], 0
         if len(messages) == 1 or not self.several:
             return [self._pack(message, shared) for message in messages]
         found: list[bytes] = []

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sqlglot
 from sqlglot import errors, exp
@@ -189,7 +189,7 @@ def _literal(kind: str, token: str) -> Literal:
 
 
 @lru_cache(maxsize=4096)
-def _template(text: str) -> exp.Expression:
+def _template(text: str) -> Any:
     try:
         statements = sqlglot.parse(text)
     except errors.SqlglotError as error:
