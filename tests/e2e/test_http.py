@@ -61,7 +61,6 @@ REQUESTS = [
     ("POST", f"{DB}/call/noop", {}, "[]", 400, ""),
     ("POST", f"{DB}/call/noop", {"content-type": "text/plain"}, "[]", 415, ""),
     ("POST", f"{DB}/call/noop", {"content-type": "application/json; charset=utf-8"}, "[]", 415, ""),
-    ("POST", f"{DB}/call/reject", JSON, json.dumps(["x" * TWO_MIB]), 413, ""),
     ("POST", "/v1/database/nowhere/call/noop", JSON, "[]", 404, "`nowhere` not found"),
     # SQL
     ("POST", f"{DB}/sql", {}, "SELECT COUNT(*) AS n FROM item", 200, '"rows":[['),
@@ -72,7 +71,6 @@ REQUESTS = [
     ("POST", f"{DB}/sql", {}, "", 400, ""),
     ("POST", f"{DB}/sql", {}, b"\xff\xfe", 400, ""),
     ("POST", f"{DB}/sql", {}, "(" * 50_000, 400, ""),
-    ("POST", f"{DB}/sql", {}, "x" * (TWO_MIB + 1), 413, ""),
     ("GET", f"{DB}/sql", {}, None, 405, ""),
     ("POST", "/v1/database/nowhere/sql", {}, "SELECT * FROM item", 404, "`nowhere` not found"),
     # sizes
@@ -166,6 +164,36 @@ def test_a_wrong_handshake_is_answered(
         peer.send(handshake().replace(*change))
         head = peer.read_until(b"\r\n\r\n")
         assert head.startswith(f"HTTP/1.1 {status} ".encode()), head
+
+
+@pytest.mark.parametrize("route", ["call/reject", "sql"])
+class TestBodiesOverTheLimit:
+    """Refused at the first byte too many, with nothing of ours left unread."""
+
+    def refusal(self, server: ServerProcess, data: bytes) -> bytes:
+        with Peer(server.address) as peer:
+            peer.send(data)
+            return peer.read_until(b"\r\n\r\n")
+
+    def head(self, route: str, last: str) -> bytes:
+        kind = "Content-Type: application/json"
+        return f"POST {DB}/{route} HTTP/1.1\r\nHost: x\r\n{kind}\r\n{last}\r\n\r\n".encode()
+
+    def test_by_what_is_announced(self, server: ServerProcess, route: str) -> None:
+        head = self.head(route, f"Content-Length: {TWO_MIB + 1}")
+        assert self.refusal(server, head).startswith(b"HTTP/1.1 413 ")
+
+    def test_by_what_comes(self, server: ServerProcess, route: str) -> None:
+        head = self.head(route, "Transfer-Encoding: chunked")
+        chunks = b"100000\r\n" + b"x" * (1 << 20) + b"\r\n"
+        answer = self.refusal(server, head + chunks * 2 + b"1\r\nx\r\n")
+        assert answer.startswith(b"HTTP/1.1 413 ")
+
+    def test_the_limit_itself_is_fine(self, server: ServerProcess, route: str) -> None:
+        head = self.head(route, f"Content-Length: {TWO_MIB}")
+        text = b'["' + b"x" * (TWO_MIB - 4) + b'"]'
+        answer = self.refusal(server, head + text)
+        assert answer.startswith((b"HTTP/1.1 530 ", b"HTTP/1.1 400 ")), answer
 
 
 def test_an_identity_is_kept_by_its_token(server: ServerProcess) -> None:
