@@ -16,7 +16,7 @@ class TypeScript:
     title = "our codec ÷ TypeScript SDK's"
     params: list[list[Any]] = []
     param_names: list[str] = []
-    quick: list[list[Any]] = []
+    quick: list[list[Any]] = [[]]
     timeout = common.TIMEOUT_S
     version = "1"
 

@@ -12,12 +12,14 @@ from harness.records import Check, Metric, Pauses, ResourceUse, Scenario, Target
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One scenario for one worker.
 
-    ``baseline`` says that the target is the null target and only the rate matters. ``preload``
-    names modules that the worker imports first.
+    With ``null`` the worker measures its own rate against that null target afterwards, if the
+    server was not the limit. ``baseline`` says that this is such a measurement, in which only the
+    rate matters. ``preload`` names modules that the worker imports first.
     """
 
     scenario: Scenario
     target: Target
+    null: Target | None = None
     baseline: bool = False
     preload: list[str] = []
 
@@ -35,8 +37,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Half the 95 % interval of the main figure, relative to it.
     spread: float | None = None
     notes: dict[str, Any] = {}
+    #: What the same generator reached against the null target, or why there is no such rate.
+    baseline_per_s: float | None = None
+    baseline_missing: str = ""
     #: Files of other tools by their names, kept beside the run.
     attachments: dict[str, str] = {}
+
+    def value(self, name: str) -> float | None:
+        """The value of a figure, if there is one."""
+        return next((metric.value for metric in self.metrics if metric.name == name), None)
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

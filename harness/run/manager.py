@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
-import msgspec
-
 from harness.errors import PlanError, TargetError
 from harness.measure.environment import environment
 from harness.records import FORM, Check, Run, Scenario, Target
@@ -40,6 +38,9 @@ class Server(Protocol):
 
 Factory: TypeAlias = "Callable[[], Server]"
 
+#: Kinds of workload that weigh the server, which must be fresh for that.
+WEIGHING = ("memory", "population")
+
 _IN_PROCESS = Target(kind="in-process")
 
 
@@ -55,10 +56,10 @@ def factory(name: str) -> Factory:
 class Manager:
     """Measures scenarios one after the other and keeps their runs.
 
-    ``folder`` None keeps nothing. ``share_target`` keeps one server for all scenarios, which saves
-    time and leaves it warm; without it each scenario has a fresh one. A context manager, which ends
-    the shared server. ``preload`` names modules that each worker imports first; it
-    exists for those who want to break something on purpose and see the run become VOID.
+    ``folder`` None keeps nothing. ``share_target`` keeps one server for all scenarios but those
+    that weigh it, which saves time; without it each scenario has a fresh one. ``preload`` names
+    modules that each worker imports first; it exists for those who want to break something on
+    purpose and see the run become VOID. A context manager, which ends what it started.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Manager:
         self._folder = folder
         self._preload = list(preload)
         self._progress = progress
-        self._baselines: dict[bytes, tuple[float | None, str]] = {}
+        self._null: Null | None = None
         self._share = share_target
         self._shared: Server | None = None
 
@@ -90,15 +91,18 @@ class Manager:
         self.close()
 
     def close(self) -> None:
-        """End the shared server, if there is one."""
+        """End the shared server and the null target, if they run."""
+        if self._null is not None:
+            self._null.close()
+            self._null = None
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.__exit__(None, None, None)
 
     @contextmanager
-    def _server(self) -> Iterator[Server]:
+    def _server(self, kind: str) -> Iterator[Server]:
         """A server for one scenario: a fresh one, or the shared one as long as it lives."""
-        if not self._share:
+        if not self._share or kind in WEIGHING:
             with self._factory() as server:
                 yield server
             return
@@ -119,7 +123,7 @@ class Manager:
         target, log = _IN_PROCESS, list[str]()
         try:
             if scenario.live:
-                with self._server() as server:
+                with self._server(scenario.workload.kind) as server:
                     target = server.describe()
                     outcome = self._work(scenario, target, server)
                     if outcome.finding is None:
@@ -137,7 +141,7 @@ class Manager:
         if outcome.finding is None:
             checks.append(Check(name="finished", passed=False, found=outcome.reason))
         elif scenario.live and target.kind != "null":
-            checks += self._generator(scenario, finding)
+            checks += _generator(finding)
         run = Run(
             id=runs.new_id(scenario.name, now),
             form=FORM,
@@ -163,34 +167,25 @@ class Manager:
         return run
 
     def _work(self, scenario: Scenario, target: Target, server: Server) -> Outcome:
-        job = Job(scenario=scenario, target=target, preload=self._preload)
+        null = None if target.kind == "null" else self._null_target()
+        job = Job(scenario=scenario, target=target, null=null, preload=self._preload)
         return work(job, death=server.death, progress=self._progress)
 
-    def _generator(self, scenario: Scenario, finding: Finding) -> list[Check]:
-        rate = next((metric.value for metric in finding.metrics if metric.name == "rate"), None)
-        if rate is None:
-            return []
-        baseline, why = None, ""
-        if validity.needs_baseline(scenario, finding.server):
-            baseline, why = self._baseline(scenario)
-        return [validity.generator(rate, finding.server, baseline, why)]
+    def _null_target(self) -> Target:
+        """The null target: one for all scenarios, since it keeps nothing."""
+        if self._null is not None and self._null.death() is not None:
+            self._null.close()
+            self._null = None
+        if self._null is None:
+            self._null = Null()
+            self._null.start()
+        return self._null.describe()
 
-    def _baseline(self, scenario: Scenario) -> tuple[float | None, str]:
-        """What the same generator reaches against the null target, measured once; or why not."""
-        asked = validity.baseline_of(scenario)
-        key = msgspec.json.encode(msgspec.structs.replace(asked, name="", confirmed=False))
-        if key not in self._baselines:
-            self._progress("the same load against the null target")
-            self._baselines[key] = self._against_null(asked)
-        return self._baselines[key]
 
-    def _against_null(self, asked: Scenario) -> tuple[float | None, str]:
-        with Null() as null:
-            job = Job(scenario=asked, target=null.describe(), baseline=True, preload=self._preload)
-            outcome = work(job, death=null.death, progress=self._progress)
-            said = null.log_tail(1)
-        if outcome.finding is None:
-            return None, "; ".join([outcome.reason, *outcome.log_tail[-1:], *said])
-        failed = [check.found for check in outcome.finding.checks if not check.passed]
-        rate = next((m.value for m in outcome.finding.metrics if m.name == "rate"), None)
-        return (None, failed[0]) if failed else (rate, "")
+def _generator(finding: Finding) -> list[Check]:
+    rate = finding.value("rate")
+    if rate is None:
+        return []
+    return [
+        validity.generator(rate, finding.server, finding.baseline_per_s, finding.baseline_missing)
+    ]

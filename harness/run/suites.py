@@ -26,8 +26,8 @@ TARGET_VARIABLE = "HARNESS_TARGET"
 
 
 #: Seconds of window and warm-up in a quick run, and the most rows that it fills in.
-QUICK_S = 0.6
-QUICK_WARMUP_S = 0.2
+QUICK_S = 0.5
+QUICK_WARMUP_S = 0.15
 QUICK_ROWS = 15_000
 
 #: A suite's class. asv knows classes by their attributes alone, so there is no base to inherit.
@@ -73,11 +73,12 @@ def measure(suite: Suite, progress: Callable[[str], None] = lambda text: None) -
     """All figures of a suite, for asv's ``setup_cache``. Figures of VOID runs are NaN."""
     from harness.run.manager import Manager
 
-    manager = Manager(os.environ.get(TARGET_VARIABLE, "embedded"), folder=None, progress=progress)
-    return {
-        key(params): figures(manager.measure(suite.scenario(*params)))
-        for params in combinations(suite)
-    }
+    target = os.environ.get(TARGET_VARIABLE, "embedded")
+    with Manager(target, folder=None, progress=progress) as manager:
+        return {
+            key(params): figures(manager.measure(suite.scenario(*params)))
+            for params in combinations(suite)
+        }
 
 
 def figures(run: Run) -> dict[str, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from harness.records import Check, Level, ResourceUse, Scenario, Verdict
 
 #: A rate whose 95 % interval reaches further than this to either side is NOISY.
@@ -14,6 +16,8 @@ GENERATOR_FACTOR = 2.0
 SATURATED_CORES = 0.85
 #: In flight for the generator's own rate, where the scenario leaves it idle between operations.
 BASELINE_IN_FLIGHT = 64
+#: Seconds for which the generator's own rate is measured.
+BASELINE_S = 0.4
 
 
 def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
@@ -29,11 +33,6 @@ def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
 def saturated(server: ResourceUse | None) -> bool:
     """Whether the server itself was the limit."""
     return server is not None and server.cores >= SATURATED_CORES
-
-
-def needs_baseline(scenario: Scenario, server: ResourceUse | None) -> bool:
-    """Whether the generator must be measured against the null target."""
-    return scenario.live and not saturated(server)
 
 
 def generator(
@@ -63,8 +62,6 @@ def baseline_of(scenario: Scenario) -> Scenario:
     leaves the generator idle, because it keeps to a plan or waits for each answer, says nothing
     about what it could do; its operations are pipelined instead.
     """
-    import msgspec
-
     load = scenario.load
     idle = load.rate_per_s is not None or load.in_flight == 1
     shape = msgspec.structs.replace(
@@ -72,7 +69,7 @@ def baseline_of(scenario: Scenario) -> Scenario:
         rate_per_s=None,
         in_flight=max(load.in_flight, BASELINE_IN_FLIGHT) if idle else load.in_flight,
         operations=None,
-        duration_s=0.4,
+        duration_s=min(BASELINE_S, load.duration_s),
         warmup_s=0.1,
     )
     return msgspec.structs.replace(scenario, name=f"null {scenario.name}", load=shape)

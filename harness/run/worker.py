@@ -14,7 +14,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from harness.errors import HarnessError, PlanError
+from harness.records import Target
+from harness.run import validity
 from harness.run.exchange import Finding, Job, Said, decode_job, encode
 
 #: Kind of workload -> the module of ``harness.run`` whose ``measure`` does it.
@@ -46,11 +50,28 @@ def main() -> int:
             raise PlanError(f"no workload `{kind}`; there are: {', '.join(sorted(EXERCISES))}")
         exercise = importlib.import_module(f"harness.run.{EXERCISES[kind]}")
         finding = _perform(exercise.measure, job)
+        if job.null is not None:
+            finding = _with_baseline(exercise.measure, job, finding, job.null)
     except HarnessError as error:
         out.write(encode(Said(error=f"{type(error).__name__}: {error}")))
         return 0
     out.write(encode(Said(finding=finding)))
     return 0
+
+
+def _with_baseline(measure: Any, job: Job, finding: Finding, null: Target) -> Finding:
+    """The finding with this generator's own rate, if that is in question."""
+    if finding.value("rate") is None or validity.saturated(finding.server):
+        return finding
+    asked = validity.baseline_of(job.scenario)
+    try:
+        found = _perform(measure, Job(scenario=asked, target=null, baseline=True))
+    except HarnessError as error:
+        return msgspec.structs.replace(finding, baseline_missing=str(error))
+    failed = [check.found for check in found.checks if not check.passed]
+    if failed:
+        return msgspec.structs.replace(finding, baseline_missing=failed[0])
+    return msgspec.structs.replace(finding, baseline_per_s=found.value("rate"))
 
 
 def _perform(measure: Any, job: Job) -> Finding:
