@@ -338,17 +338,19 @@ def test_refused_bytes_leave_nothing_behind(implementation: Any) -> None:
         refuse_all()
         gc.collect()
         first = tracemalloc.get_traced_memory()[0]
-        refuse_all()
+        for _ in range(4):
+            refuse_all()
         gc.collect()
         second = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
     after = [sys.getrefcount(o) for o in counted]
     # None is held by everybody: a leak would show as one for each of the hundreds of failures.
-    assert all(abs(a - b) < 50 for a, b in zip(after, before, strict=True)), (before, after)
+    assert all(abs(a - b) < 100 for a, b in zip(after, before, strict=True)), (before, after)
     assert after[:-1] == before[:-1]
     assert abs(len(gc.get_objects()) - objects) < 50
-    assert abs(second - first) < 10_000
+    # The smallest object has 16 bytes: one for each of four refusals would be more.
+    assert second - first < 48 * len(bad)
 
 
 @both
