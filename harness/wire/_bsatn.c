@@ -432,7 +432,7 @@ slot(PyObject *object, Py_ssize_t offset)
     return (PyObject **)((char *)object + offset);
 }
 
-/* Whether storing into a fresh allocation is safe: nothing runs at birth or on a half-made death. */
+/* Whether storing into a fresh allocation is safe: nothing runs at birth or at an early death. */
 static int
 is_allocatable(PyObject *class_)
 {
@@ -1391,7 +1391,8 @@ compile_node(Codec *self, Node *n, PyObject *node)
         n->names = item_of(node, 1, &PyTuple_Type);
         nodes = item_of(node, 2, &PyTuple_Type);
         if (n->names == NULL || nodes == NULL) return -1;
-        if (PyTuple_GET_SIZE(nodes) > 256 || PyTuple_GET_SIZE(nodes) != PyTuple_GET_SIZE(n->names)) {
+        if (PyTuple_GET_SIZE(nodes) > 256
+            || PyTuple_GET_SIZE(nodes) != PyTuple_GET_SIZE(n->names)) {
             return bad_program("a sum has at most 256 variants, and a name for each");
         }
         return link_fields(self, n, nodes);
