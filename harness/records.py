@@ -121,16 +121,26 @@ class Environment(Record, frozen=True):
 
 
 class ResourceUse(Record, frozen=True):
-    """What a process used within the measured window."""
+    """What a process used within the measured window.
+
+    ``waited_ns`` is how long its main thread was ready to run and had no core, where the system
+    tells: on a busy machine a process can be at its limit with little CPU time.
+    """
 
     wall_ns: int
     cpu_ns: int
     rss_bytes: int
+    waited_ns: int | None = None
 
     @property
     def cores(self) -> float:
         """CPU time over wall time: 1.0 is one core kept busy."""
         return self.cpu_ns / self.wall_ns if self.wall_ns else 0.0
+
+    @property
+    def busy(self) -> float:
+        """The share of the time in which it worked or waited for a core: 1.0 is never idle."""
+        return (self.cpu_ns + (self.waited_ns or 0)) / self.wall_ns if self.wall_ns else 0.0
 
 
 class Pauses(Record, frozen=True):

@@ -28,6 +28,18 @@ def cpu_ns(pid: int) -> int:
     return int((times.user + times.system) * 1e9)
 
 
+def waited_ns(pid: int) -> int | None:
+    """How long the main thread of a process was ready to run and had no core; None if unknown.
+
+    Source: the second field of Linux's ``/proc/<pid>/schedstat``.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def rss_bytes(pid: int) -> int:
     """Memory that a process holds. Raises ``ProcessLookupError`` if there is no such process."""
     try:
@@ -42,7 +54,7 @@ class Meter:
     def __init__(self, pid: int | None, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self._pid = pid
         self._clock = clock
-        self._start: tuple[int, int] | None = None
+        self._start: tuple[int, int, int | None] | None = None
         self.use: ResourceUse | None = None
 
     def start(self) -> None:
@@ -58,14 +70,20 @@ class Meter:
             rss = rss_bytes(self._pid)
         except ProcessLookupError:
             return
+        waited = None
+        if self._start[2] is not None and end[2] is not None:
+            waited = end[2] - self._start[2]
         self.use = ResourceUse(
-            wall_ns=end[0] - self._start[0], cpu_ns=end[1] - self._start[1], rss_bytes=rss
+            wall_ns=end[0] - self._start[0],
+            cpu_ns=end[1] - self._start[1],
+            rss_bytes=rss,
+            waited_ns=waited,
         )
 
-    def _read(self) -> tuple[int, int] | None:
+    def _read(self) -> tuple[int, int, int | None] | None:
         if self._pid is None:
             return None
         try:
-            return self._clock(), cpu_ns(self._pid)
+            return self._clock(), cpu_ns(self._pid), waited_ns(self._pid)
         except ProcessLookupError:
             return None

@@ -12,8 +12,9 @@ from harness.records import Check, Level, ResourceUse, Scenario, Verdict
 NOISY_ABOVE = 0.10
 #: The generator must be able to do this many times what was measured ...
 GENERATOR_FACTOR = 2.0
-#: ... unless the server kept this share of a core busy: then it, not the generator, was the limit.
-SATURATED_CORES = 0.85
+#: ... unless the server was never idle, that is, worked or waited for a core for this share of the
+#: time: then it, not the generator, was the limit, also where others took the core from it.
+SATURATED = 0.85
 #: In flight for the generator's own rate, where the scenario leaves it idle between operations.
 BASELINE_IN_FLIGHT = 64
 #: Seconds for which the generator's own rate is measured.
@@ -32,7 +33,7 @@ def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
 
 def saturated(server: ResourceUse | None) -> bool:
     """Whether the server itself was the limit."""
-    return server is not None and server.cores >= SATURATED_CORES
+    return server is not None and server.busy >= SATURATED
 
 
 def generator(
@@ -42,7 +43,9 @@ def generator(
     name = "generator"
     if saturated(server):
         assert server is not None
-        return Check(name=name, passed=True, found=f"the server used {server.cores:.2f} of a core")
+        return Check(
+            name=name, passed=True, found=f"the server was busy {server.busy:.0%} of the time"
+        )
     if baseline_per_s is None:
         return Check(
             name=name,
@@ -50,7 +53,7 @@ def generator(
             found=f"generator-bound: no rate against the null target: {why}",
         )
     passed = rate_per_s * GENERATOR_FACTOR <= baseline_per_s
-    used = f", the server used {server.cores:.2f} of a core" if server else ""
+    used = f", the server was busy {server.busy:.0%} of the time" if server else ""
     said = f"{rate_per_s:,.0f}/s of {baseline_per_s:,.0f}/s against the null target{used}"
     return Check(name=name, passed=passed, found=said if passed else f"generator-bound: {said}")
 
