@@ -124,7 +124,7 @@ class ServerProcess:
         return self._log.read().decode(errors="replace").splitlines()[-lines:]
 
     def close(self) -> None:
-        """End the server: SIGTERM, then SIGKILL if it does not obey."""
+        """End the server: SIGTERM, then SIGKILL if it does not obey. Its log is gone then."""
         process = self._process
         if process is not None:
             if process.poll() is None:
@@ -137,6 +137,7 @@ class ServerProcess:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
+        self._log.close()
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> str:
         assert process.stdout is not None
