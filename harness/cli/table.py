@@ -23,10 +23,14 @@ def render(rows: Sequence[TableRow], console: Console) -> None:
     ]
     for title, part in parts:
         if part:
-            console.print(_table(title, part))
+            notes: list[str] = []
+            console.print(_table(title, part, notes))
+            for number, note in enumerate(notes, 1):
+                console.print(Text(f"  [{number}] {note}", style="dim"))
+            console.print()
 
 
-def _table(title: str, rows: Sequence[TableRow]) -> Table:
+def _table(title: str, rows: Sequence[TableRow], notes: list[str]) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
         width=WIDTH, header_style="bold",
@@ -35,23 +39,28 @@ def _table(title: str, rows: Sequence[TableRow]) -> Table:
     table.add_column("claim", justify="right", width=11)
     table.add_column("measured", justify="right", width=12)
     table.add_column("how", ratio=1)
-    table.add_column("verdict", width=14)
-    told = ""
+    table.add_column("verdict", width=12)
     for row in rows:
-        again, told = row.run == told, row.run
         table.add_row(
             row.metric,
             shown_claim(row),
             show(row.value, row.unit),
             row.how,
-            Text(row.verdict if again else verdict(row), style=_STYLES.get(row.verdict, "")),
+            Text(verdict(row, notes), style=_STYLES.get(row.verdict, "")),
         )
     return table
 
 
-def verdict(row: TableRow) -> str:
-    """The level, with its reasons; the other rows of the same run show the level alone."""
-    return f"{row.verdict} ({'; '.join(row.reasons)})" if row.reasons else row.verdict
+def verdict(row: TableRow, notes: list[str]) -> str:
+    """The level, with its reason if that is short, or with the number of a note that has it."""
+    if not row.reasons:
+        return row.verdict
+    reason = "; ".join(row.reasons)
+    if len(reason) <= 5:
+        return f"{row.verdict} {reason}"
+    if reason not in notes:
+        notes.append(reason)
+    return f"{row.verdict} [{notes.index(reason) + 1}]"
 
 
 def console(width: int = WIDTH) -> Console:
