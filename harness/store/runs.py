@@ -42,9 +42,9 @@ def save(run: Run, folder: Path = DEFAULT_FOLDER) -> Path:
             file.write(msgspec.json.format(_encoder.encode(run), indent=1))
         # A link fails if the name is taken; a rename would replace what is there.
         os.link(temporary, path)
-    except FileExistsError as error:
-        raise StoreError(f"the run {run.id} is stored already in {runs}") from error
     except OSError as error:
+        if path.exists():
+            raise StoreError(f"the run {run.id} is stored already in {runs}") from error
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
     finally:
         if temporary is not None:
