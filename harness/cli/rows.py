@@ -38,7 +38,10 @@ class TableRow(msgspec.Struct, frozen=True):
 def rows_of(
     name: str, suite: Any, params: tuple[Any, ...], run: Run, claims: list[Claim]
 ) -> list[TableRow]:
-    """A row for each ``track_…`` method of the suite; a VOID run's figures are not shown."""
+    """A row for each ``track_…`` method of the suite; a VOID run's figures are not shown.
+
+    Figures that this target does not give have no row.
+    """
     claimed = {claim.row: claim for claim in claims}
     title = suite.title.format(**dict(zip(suite.param_names, params, strict=True)))
     if True in params and "confirmed" in suite.param_names:
@@ -46,6 +49,8 @@ def rows_of(
     rows = []
     for track in tracks(suite):
         found = run.metric(track.metric)
+        if found is None and run.verdict.level is not Level.VOID:
+            continue  # such as the CPU time of a server on another machine
         claim = claimed.get((name, key(params), track.metric))
         rows.append(
             TableRow(

@@ -1,0 +1,169 @@
+"""The whole printed table, and what a run file says when it is shown."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from harness.cli import main
+from harness.cli.rows import rows_of
+from harness.cli.show import describe
+from harness.cli.table import render
+from harness.records import (
+    FORM,
+    Check,
+    Environment,
+    Level,
+    LoadShape,
+    Metric,
+    Pauses,
+    ResourceUse,
+    Run,
+    Scenario,
+    Target,
+    Verdict,
+    Workload,
+)
+from harness.store import runs
+from suites import cache, tables
+from suites.claims import CLAIMS
+
+ENVIRONMENT = Environment(
+    python="3.11.7", implementation="CPython", platform="Linux x86_64", kernel="6.1",
+    cpu_model="Some CPU", cpu_count=2, governor=None, load_average=0.5, memory_bytes=8_000_000_000,
+    packages={"numpy": "2.0"}, wire_codec="c", harness_version="0.1.0",
+)  # fmt: skip
+
+
+def run(name: str, verdict: Verdict, metrics: dict[str, float], live: bool = True) -> Run:
+    return Run(
+        id=f"2025-{name}",
+        form=FORM,
+        scenario=Scenario(
+            name=name,
+            workload=Workload(kind="insert"),
+            load=LoadShape(in_flight=64),
+            live=live,
+        ),
+        target=Target(kind="embedded", pid=7, uri="http://127.0.0.1:5"),
+        environment=ENVIRONMENT,
+        verdict=verdict,
+        started_at="2025-01-31T09:45:00+00:00",
+        metrics=[
+            Metric(name=key, value=value, unit="1/s", count=52_000, interval=(value - 1, value + 1))
+            for key, value in metrics.items()
+        ],
+        checks=[
+            Check(name="little", passed=True, found="64.0 of 64"),
+            Check(name="transactions", passed=False, found="7, expected 8"),
+        ],
+        client=ResourceUse(wall_ns=10**9, cpu_ns=5 * 10**8, rss_bytes=60_000_000),
+        gc=Pauses(count=3, total_ns=3_000_000, max_ns=2_000_000),
+        log_tail=["last words"],
+    )
+
+
+VALID = Verdict(level=Level.VALID)
+VOID = Verdict(level=Level.VOID, reasons=["transactions: 7, expected 8"])
+NOISY = Verdict(level=Level.NOISY, reasons=["±15%"])
+
+TABLE = """\
+Through the server
+metric                                 claim      measured  how                         verdict
+insert, one row a call           1,909,250/s      12,490/s  embedded v3, 64 in flight,  NOISY ±15%
+                                                            n=52,000
+update, one row a call           3,404,352/s             —  embedded v3, 64 in flight,  VOID [1]
+                                                            n=52,000
+  [1] transactions: 7, expected 8
+
+In process, without a server
+metric                                 claim      measured  how                         verdict
+cache: insert                    1,909,250/s     350,874/s  in process, n=52,000        VALID
+
+"""
+
+
+def test_the_whole_table() -> None:
+    rows = [
+        *rows_of("tables.Insert", tables.Insert, (False,), run("a", NOISY, {"rate": 12_490}),
+                 CLAIMS),
+        *rows_of("tables.Update", tables.Update, (), run("b", VOID, {"rate": 5}), CLAIMS),
+        *rows_of(
+            "cache.Apply", cache.Apply, (), run("c", VALID, {"insert_rate": 350_874}, False), CLAIMS
+        ),
+    ]  # fmt: skip
+    out = io.StringIO()
+    render(rows, Console(file=out, width=100, highlight=False))
+    shown = "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    assert shown == TABLE
+    assert max(map(len, TABLE.splitlines())) <= 100
+    assert [row.void for row in rows] == [False, True, False]
+
+
+def test_rows_become_json() -> None:
+    rows = rows_of("tables.Update", tables.Update, (), run("b", VOID, {"rate": 5}), CLAIMS)
+    (row,) = msgspec.json.decode(msgspec.json.encode(rows))
+    assert row["value"] is None
+    assert row["claim"] == 3_404_352
+    assert row["run"] == "2025-b"
+    assert row["reasons"] == ["transactions: 7, expected 8"]
+
+
+def test_show_tells_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = run("b", VOID, {"rate": 5})
+    runs.save(stored, tmp_path)
+    assert main(["show", "2025-b", "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines() == describe(stored)
+    for part in (
+        "verdict  VOID (transactions: 7, expected 8)",
+        "rate  5.00/s  (4.00/s to 6.00/s)  n=52,000",
+        "little        ok: 64.0 of 64",
+        "transactions  FAILED: 7, expected 8",
+        "500 ms CPU in 1.00 s (0.50 cores), 60.0 MB",
+        "3 in the client, 3.00 ms together, 2.00 ms at the most",
+        "workload.kind        insert",
+        "cpu_model",
+        "packages.numpy   2.0",
+        "last words",
+    ):
+        assert part in shown
+
+
+def test_show_lists_what_is_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.save(run("a", VALID, {}), tmp_path)
+    assert main(["show", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "2025-a\n"
+    assert main(["show", "--json", "2025-a", "--out", str(tmp_path)]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out, type=Run) == run("a", VALID, {})
+
+
+def test_a_run_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "x", "--out", str(tmp_path)]) == 1
+    assert "has `x` in its id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "dance"], "no suite `dance`; there are: throughput"),
+        (["run", "-k", "nothing"], "no scenario fits -k 'nothing'"),
+        (["run", "--target", "dance"], "a target is `embedded` or a URI"),
+    ],
+)
+def test_plans_that_make_no_sense(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(arguments) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_the_help_of_run_explains_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "3  some row is VOID" in shown
+    assert "harness run --quick" in shown

@@ -1,0 +1,116 @@
+"""Suites are declared once: asv and the table see the same scenarios and the same figures."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import pickle
+from typing import Any
+
+import pytest
+
+from harness.errors import PlanError
+from harness.records import Scenario
+from harness.run.suites import combinations, key, number, quickly, tracks
+from harness.run.worker import EXERCISES
+from suites import catalog
+from suites.claims import CLAIMS
+
+SUITES = catalog.classes()
+IDS = [name for name, _ in SUITES]
+CLAIMED = {
+    "throughput": 191_984, "deserialise": 206_761, "insert": 1_909_250, "update": 3_404_352,
+    "delete": 4_601_562, "query": 48_458, "memory": 48_600_000, "latency": 5_000,
+    "connections": 1_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "suite"), SUITES, ids=IDS)
+def test_a_suite_is_complete(name: str, suite: Any) -> None:
+    assert suite.__doc__
+    assert len(suite.params) == len(suite.param_names)
+    assert suite.timeout > 0
+    assert suite.version
+    # asv tells one cache from another by the line of setup_cache, so each class has its own.
+    assert "setup_cache" in vars(suite)
+    assert tracks(suite)
+    assert all(track.unit and track.metric for track in tracks(suite))
+    for params in combinations(suite):
+        scenario = suite.scenario(*params)
+        assert isinstance(scenario, Scenario)
+        assert scenario.workload.kind in EXERCISES
+        suite.title.format(**dict(zip(suite.param_names, params, strict=True)))
+
+
+@pytest.mark.parametrize(("name", "suite"), SUITES, ids=IDS)
+def test_a_quick_run_is_part_of_the_full_one(name: str, suite: Any) -> None:
+    assert set(combinations(suite, quick=True)) <= set(combinations(suite))
+
+
+def test_names_of_scenarios_differ() -> None:
+    names = [suite.scenario(*p).name for _, suite in SUITES for p in combinations(suite)]
+    assert len(names) == len(set(names))
+
+
+def test_all_suites_are_in_the_catalogue() -> None:
+    import pkgutil
+
+    import suites
+
+    found = {module.name for module in pkgutil.iter_modules(suites.__path__)}
+    assert found - {"catalog", "claims", "common"} == set(catalog.NAMES)
+
+
+def test_each_claim_has_a_row_in_the_quick_run_too() -> None:
+    assert {claim.name: claim.value for claim in CLAIMS} == CLAIMED
+    quick = {
+        (name, key(params), track.metric)
+        for name, suite in SUITES
+        for params in combinations(suite, quick=True)
+        for track in tracks(suite)
+    }
+    assert {claim.row for claim in CLAIMS} <= quick
+
+
+def test_claims_about_a_process_never_share_a_row_with_a_server() -> None:
+    by_name = dict(SUITES)
+    for name, claims in itertools.groupby(CLAIMS, lambda claim: claim.name):
+        live = [
+            by_name[claim.row[0]].scenario(*_params(by_name[claim.row[0]], claim.row[1])).live
+            for claim in claims
+        ]
+        assert len(set(live)) == len(live), name
+
+
+def _params(suite: Any, wanted: str) -> tuple[Any, ...]:
+    return next(params for params in combinations(suite) if key(params) == wanted)
+
+
+def test_quickly_shortens_and_changes_nothing_else() -> None:
+    scenario = dict(SUITES)["tables.Delete"].scenario()
+    short = quickly(scenario)
+    assert short.load.duration_s < scenario.load.duration_s
+    assert short.workload.rows < scenario.workload.rows
+    assert short.load.in_flight == scenario.load.in_flight
+    assert short.name == scenario.name
+
+
+def test_figures_are_found_by_parameters() -> None:
+    found = pickle.loads(pickle.dumps({"v3, False": {"rate": 5.0}}))
+    assert number(found, ("v3", False), "rate") == 5.0
+    assert math.isnan(number(found, ("v3", False), "other"))
+    with pytest.raises(PlanError):
+        number(found, ("v2", False), "rate")
+
+
+def test_public_names_only() -> None:
+    """asv runs today's suites against the library of an older commit."""
+    for name in catalog.NAMES:
+        source = inspect.getsource(__import__(f"suites.{name}", fromlist=["x"]))
+        assert "import _" not in source
+
+
+def test_unknown_suites_are_refused() -> None:
+    with pytest.raises(PlanError, match="no suite `dance`"):
+        catalog.classes(("dance",))
