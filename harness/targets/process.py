@@ -65,6 +65,7 @@ class ServerProcess:
                 start_new_session=True,
             )
         except OSError as error:
+            self.close()
             raise TargetError(f"the {self._kind} server cannot be started: {error}") from error
         try:
             line = self._first_line(self._process)

@@ -1,0 +1,79 @@
+"""The verdict follows from checks, spread and the generator's own rate."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from harness.records import Check, Level, LoadShape, ResourceUse, Scenario, Workload
+from harness.run import validity
+
+GOOD = Check(name="good", passed=True, found="fine")
+BAD = Check(name="bad", passed=False, found="7 rows missing")
+
+
+@pytest.mark.parametrize(
+    ("checks", "spread", "level", "said"),
+    [
+        ([GOOD], 0.05, Level.VALID, "VALID"),
+        ([GOOD], None, Level.VALID, "VALID"),
+        ([GOOD], 0.1234, Level.NOISY, "NOISY (±12%)"),
+        ([GOOD, BAD], 0.05, Level.VOID, "VOID (7 rows missing)"),
+        ([BAD, GOOD, BAD], 0.5, Level.VOID, "VOID (7 rows missing; 7 rows missing)"),
+    ],
+)
+def test_verdicts(checks: list[Check], spread: float | None, level: Level, said: str) -> None:
+    verdict = validity.verdict(checks, spread)
+    assert verdict.level is level
+    assert str(verdict) == said
+
+
+def test_a_spread_that_is_no_number_is_noise() -> None:
+    assert validity.verdict([GOOD], math.nan).level is Level.NOISY
+
+
+def use(cores: float, waited: float = 0.0) -> ResourceUse:
+    return ResourceUse(
+        wall_ns=10**9, cpu_ns=int(cores * 1e9), rss_bytes=1, waited_ns=int(waited * 1e9)
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "baseline", "passed"),
+    [
+        (use(0.9), None, True),
+        (use(0.5, waited=0.4), None, True),
+        (use(0.5), 2_000.0, True),
+        (use(0.5), 1_999.0, False),
+        (use(0.5), None, False),
+        (None, 2_000.0, True),
+        (None, None, False),
+    ],
+)
+def test_the_generator_must_not_be_the_limit(
+    server: ResourceUse | None, baseline: float | None, passed: bool
+) -> None:
+    check = validity.generator(1_000.0, server, baseline, "null target died")
+    assert check.passed is passed
+    if not passed:
+        assert check.found.startswith("generator-bound: ")
+        assert ("null target died" in check.found) == (baseline is None)
+
+
+@pytest.mark.parametrize(
+    ("load", "in_flight"),
+    [
+        (LoadShape(in_flight=8), 8),
+        (LoadShape(in_flight=1), validity.BASELINE_IN_FLIGHT),
+        (LoadShape(rate_per_s=100.0), validity.BASELINE_IN_FLIGHT),
+        (LoadShape(in_flight=128), 128),
+    ],
+)
+def test_the_baseline_is_the_same_generator_at_work(load: LoadShape, in_flight: int) -> None:
+    scenario = Scenario(name="x", workload=Workload(kind="insert"), load=load, protocol="v2")
+    asked = validity.baseline_of(scenario)
+    assert asked.load.in_flight == in_flight
+    assert asked.load.rate_per_s is None
+    assert asked.load.connections == load.connections
+    assert (asked.workload, asked.protocol) == (scenario.workload, "v2")
