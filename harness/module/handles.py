@@ -67,6 +67,11 @@ class Range:
     def __bool__(self) -> bool:
         return not (self.ge is self.gt is self.le is self.lt is None)
 
+    def ends(self) -> list[tuple[str, Any]]:
+        """The ends that there are, by name."""
+        named = (("ge", self.ge), ("gt", self.gt), ("le", self.le), ("lt", self.lt))
+        return [(name, value) for name, value in named if value is not None]
+
 
 class Unique(Generic[R]):
     """A unique column."""

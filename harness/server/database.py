@@ -7,13 +7,11 @@ is meant for a thread, so that nobody waits for a disk but those who asked to.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,55 +19,41 @@ from harness.errors import HarnessError, ReducerError, SchemaError, StoreError, 
 from harness.module import Module
 from harness.module.context import Log, ReducerContext
 from harness.module.handles import Db, TableHandle
-from harness.server import migration
+from harness.server import migration, sequences
+from harness.server.changes import TableChanges
+from harness.server.engine import GUARD, IDLE, REDUCER, Engine
+from harness.server.engine import ReducerTimeout as ReducerTimeout
+from harness.server.journal import Journal
 from harness.server.logs import Logs
+from harness.server.outcome import CRASH, NO_CHANGES
+from harness.server.outcome import Outcome as Outcome
+from harness.server.outcome import OutcomeKind as OutcomeKind
 from harness.server.schedules import Schedules
-from harness.server.storage import Engine, Sequence, TableChanges, TableStore
+from harness.server.storage import TableStore
 from harness.wire import codec as codecs
 from harness.wire import types as t
 from harness.wire.schema import Lifecycle, ModuleDef, TableDef
-from harness.wire.values import ConnectionId, Identity, Interval, TimeDuration, Timestamp
+from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
 
-CRASH = "The instance encountered a fatal error."
+_PRAGMAS = (
+    "journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=0",
+    "temp_store=MEMORY", "cache_size=-16384", "trusted_schema=OFF",
+)  # fmt: skip
 
-
-class ReducerTimeout(BaseException):
-    """A reducer ran too long. Not an ``Exception``, so that a module cannot swallow it."""
-
-
-class OutcomeKind(Enum):
-    COMMITTED = "committed"
-    #: The module said no, in its own words.
-    FAILED = "failed"
-    #: The reducer raised something else; its text is in the log.
-    CRASHED = "crashed"
-    #: The call never ran: unknown or private reducer, bad arguments.
-    REJECTED = "rejected"
+#: A write-ahead log longer than this, in bytes, is made to start from its front again. Under load
+#: it would grow for ever: it can start over only at a moment when all of it is folded.
+LOG_LIMIT = 64 * 1024 * 1024
+#: How many commits pass between looks at the log's length.
+_LOOK_EVERY = 64
 
 
-NO_CHANGES: dict[str, TableChanges] = {}
+def interrupt(reason: str) -> None:
+    """End the running reducer: for a signal handler on the main thread.
 
-
-class Outcome:
-    """What came of a call. ``changes`` are the net changes by table."""
-
-    __slots__ = ("changes", "error", "kind", "micros")
-
-    def __init__(
-        self,
-        kind: OutcomeKind,
-        error: str = "",
-        changes: dict[str, TableChanges] = NO_CHANGES,
-        micros: int = 0,
-    ) -> None:
-        self.kind = kind
-        self.error = error
-        self.changes = changes
-        self.micros = micros
-
-    @property
-    def duration(self) -> TimeDuration:
-        return TimeDuration(self.micros)
+    Raises ``ReducerTimeout`` in the reducer's own code. Within a write the reducer ends behind it;
+    where no reducer runs, nothing happens.
+    """
+    GUARD.interrupt(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +64,7 @@ class _Callable:
     function: Callable[..., None]
     arguments: codecs.Codec
     private: bool
+    lifecycle: Lifecycle | None
 
 
 class Database:
@@ -103,8 +88,9 @@ class Database:
         self.position = 0
         self._engine = engine
         self._path = path
-        self._written = 0
-        self._wal: int | None = None
+        self._journal: Journal | None = None
+        self._now = 0
+        self._log = Log(self._write_log)
         space = self.definition.typespace
         self.stores: dict[str, TableStore] = {}
         handles: dict[str, TableHandle[Any]] = {}
@@ -114,7 +100,7 @@ class Database:
             codec = codecs.compile(t.Ref(table.row), space, compiled.bindings)
             store = TableStore(engine, table, row, types, compiled.rows[table.name], codec)
             self.stores[table.name] = store
-            handles[table.accessor] = _handle(store, table, row)
+            handles[table.accessor] = _handle(store, table)
         self._db = Db(handles)
         self._callables = {
             reducer.name: _Callable(
@@ -122,22 +108,17 @@ class Database:
                 compiled.functions[reducer.name],
                 codecs.compile(reducer.params, space, compiled.bindings),
                 reducer.private,
+                reducer.lifecycle,
             )
             for reducer in self.definition.reducers
         }
         self._lifecycle = {
-            reducer.lifecycle: self._callables[reducer.name]
-            for reducer in self.definition.reducers
-            if reducer.lifecycle is not None
+            found.lifecycle: found
+            for found in self._callables.values()
+            if found.lifecycle is not None
         }
-        self._log = Log(self._write_log)
-        self._now = 0
         self._schedules = Schedules(
-            {
-                table.name: codecs.compile(t.Ref(table.row), space, compiled.bindings)
-                for table in self.definition.tables
-                if table.schedule is not None
-            }
+            {name: store for name, store in self.stores.items() if store.definition.schedule}
         )
 
     # --- opening and closing ---------------------------------------------------------------------
@@ -158,7 +139,7 @@ class Database:
         ``StoreError`` if the file cannot be used; what was stored stays as it was.
         """
         module.compiled  # noqa: B018  (raises before anything is touched)
-        now = now or Timestamp(time.time_ns() // 1000)
+        shown = path or "in memory"
         try:
             connection = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -166,43 +147,48 @@ class Database:
                 check_same_thread=False,
                 cached_statements=1024,
             )
-            for pragma in (
-                "journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=0",
-                "temp_store=MEMORY", "cache_size=-16384", "trusted_schema=OFF",
-            ):  # fmt: skip
-                connection.execute(f"PRAGMA {pragma}")
-            database = cls(module, Engine(connection), path, identity, owner)
-            database._prepare(now)
         except sqlite3.Error as error:
-            shown = path or "in memory"
             raise StoreError(f"the database {shown} cannot be opened: {error}") from error
+        try:
+            database = cls(module, Engine(connection), path, identity, owner)
+            database._prepare(now or Timestamp(time.time_ns() // 1000))
+        except StoreError as error:
+            connection.close()
+            raise StoreError(f"the database {shown} cannot be opened: {error}") from error
+        except BaseException:
+            connection.close()
+            raise
         return database
 
     def _prepare(self, now: Timestamp) -> None:
         engine = self._engine
+        # Before anything is changed: the file may be another program's.
+        stored = migration.stored_meta(engine, self.identity, self.owner)
+        for pragma in _PRAGMAS:
+            engine.fetch(f"PRAGMA {pragma}")
         engine.begin()
         try:
-            stored = migration.stored_meta(engine)
             if stored is None:
-                migration.create_meta(engine, self.identity)
+                migration.create_meta(engine, self.identity, self.owner)
                 for store in self.stores.values():
                     store.create()
             else:
-                migration.check_identity(stored, self.identity)
                 migration.migrate(engine, stored, self.definition, self.stores)
             migration.save_shape(engine, self.definition, self.stores)
-            self._load_sequences()
+            numbers = sequences.stored(engine)
             for store in self.stores.values():
-                store.load()
+                store.load(numbers)
             if stored is None:
                 self._initialise(now)
+            self.commit()
         except BaseException:
-            engine.execute("ROLLBACK")
-            engine.open = False
-            engine.connection.close()
+            engine.rollback()
             raise
-        self._commit_and_sync()
-        self._schedules.load(self.stores, now)
+        if self._path is not None:
+            ((page_bytes,),) = engine.fetch("PRAGMA page_size")
+            self._journal = Journal(self._path, page_bytes)
+            self._journal.sync()
+        self._schedules.load(now.micros)
 
     def _initialise(self, now: Timestamp) -> None:
         init = self._lifecycle.get(Lifecycle.INIT)
@@ -210,31 +196,19 @@ class Database:
             return
         outcome = self._run(init, (), self.owner, None, now)
         if outcome.kind is not OutcomeKind.COMMITTED:
-            raise SchemaError(f"the module's init failed: {outcome.error}")
-
-    def _load_sequences(self) -> None:
-        stored = dict(self._engine.fetch("SELECT name, reserved FROM harness_sequences"))
-        for table in self.definition.tables:
-            row = self.definition.row_type(table)
-            store = self.stores[table.name]
-            for sequence in table.sequences:
-                type_ = row.elements[sequence.column].type
-                assert isinstance(type_, t.Scalar)
-                bits, signed = t.INTEGERS[type_.kind]
-                last = (1 << (bits - 1 if signed else bits)) - 1
-                first = int(stored.get(sequence.name, 1))
-                field = store.attribute(sequence.column)
-                store.sequences.append(
-                    Sequence(sequence.name, sequence.column, field, last, first, first)
-                )
+            last = list(self.logs)[-1].message if outcome.kind is OutcomeKind.CRASHED else ""
+            raise SchemaError(f"the module's init failed: {last or outcome.error}")
 
     def close(self) -> None:
-        """Commit and close. Uncommitted work of the tick is committed."""
-        self.commit()
-        if self._wal is not None:
-            os.close(self._wal)
-            self._wal = None
-        self._engine.connection.close()
+        """Commit what the tick has done, if it still can be, and close."""
+        try:
+            if self._engine.broken is None:
+                self.commit()
+        finally:
+            self._engine.connection.close()
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -247,11 +221,15 @@ class Database:
         connection_id: ConnectionId | None,
         timestamp: Timestamp,
     ) -> Outcome:
-        """Run a reducer for a client, with BSATN arguments."""
+        """Run a reducer for a client, with BSATN arguments.
+
+        Raises ``StoreError`` if storage fails: the tick is taken back then, and nothing can be
+        written any more.
+        """
         found = self._callables.get(reducer)
         if found is None:
             return Outcome(OutcomeKind.REJECTED, f"no such reducer: {reducer!r}")
-        if found.private and sender != self.owner:
+        if found.private and (found.lifecycle is not None or sender != self.owner):
             return Outcome(OutcomeKind.REJECTED, f"reducer {reducer!r} is private")
         try:
             values = found.arguments.decode(args)
@@ -259,6 +237,26 @@ class Database:
             reason = f"invalid arguments for reducer {reducer}: {error}"
             return Outcome(OutcomeKind.REJECTED, reason)
         return self._run(found, values, sender, connection_id, timestamp)
+
+    def call_values(
+        self,
+        reducer: str,
+        args: tuple[Any, ...],
+        *,
+        sender: Identity,
+        connection_id: ConnectionId | None,
+        timestamp: Timestamp,
+    ) -> Outcome:
+        """As ``call``, with Python values; they are encoded first, as a client would."""
+        found = self._callables.get(reducer)
+        try:
+            encoded = b"" if found is None else found.arguments.encode(args)
+        except WireError as error:
+            reason = f"invalid arguments for reducer {reducer}: {error}"
+            return Outcome(OutcomeKind.REJECTED, reason)
+        return self.call(
+            reducer, encoded, sender=sender, connection_id=connection_id, timestamp=timestamp
+        )
 
     def connected(
         self, sender: Identity, connection_id: ConnectionId, timestamp: Timestamp
@@ -282,7 +280,9 @@ class Database:
         hook = self._lifecycle.get(lifecycle)
         if hook is None:
             return Outcome(OutcomeKind.COMMITTED)
-        return self._run(hook, (), sender, connection_id, timestamp)
+        outcome = self._run(hook, (), sender, connection_id, timestamp)
+        self._log_failure(hook, outcome)
+        return outcome
 
     def _run(
         self,
@@ -296,21 +296,35 @@ class Database:
             self._db, sender, connection_id, timestamp, self.identity, self._log
         )
         self._now = timestamp.micros
+        engine = self._engine
         started = time.perf_counter_ns()
+        GUARD.late = None
+        GUARD.phase = REDUCER
         try:
             reducer.function(context, *values)
-        except ReducerError as error:
-            self._undo()
-            return Outcome(OutcomeKind.FAILED, str(error), NO_CHANGES, _micros_since(started))
-        except StoreError:
-            raise  # nothing can be promised any more: the server stops
-        except (Exception, ReducerTimeout) as error:  # a module's own code can raise anything
-            self._undo()
-            self._log_crash(reducer, error)
-            return Outcome(OutcomeKind.CRASHED, CRASH, NO_CHANGES, _micros_since(started))
-        touched = self._engine.touched
-        changes = self._take_changes(touched) if touched else NO_CHANGES
-        return Outcome(OutcomeKind.COMMITTED, "", changes, _micros_since(started))
+            GUARD.phase = IDLE
+        except BaseException as error:  # a module's own code can raise anything
+            GUARD.phase = IDLE
+            return self._failed(reducer, error, started)
+        if engine.broken is not None or GUARD.late is not None:
+            # The module went on after an error that is not its own.
+            return self._failed(reducer, ReducerTimeout(GUARD.late), started)
+        changes = self._take_changes() if engine.touched else NO_CHANGES
+        micros = (time.perf_counter_ns() - started) // 1000
+        return Outcome(OutcomeKind.COMMITTED, "", changes, micros)
+
+    def _failed(self, reducer: _Callable, error: BaseException, started: int) -> Outcome:
+        """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""
+        if self._engine.broken is not None:
+            raise self._engine.broken from error
+        self._undo()
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        micros = (time.perf_counter_ns() - started) // 1000
+        if isinstance(error, ReducerError):
+            return Outcome(OutcomeKind.FAILED, str(error), NO_CHANGES, micros)
+        self._log_crash(reducer, error)
+        return Outcome(OutcomeKind.CRASHED, CRASH, NO_CHANGES, micros)
 
     def change(
         self,
@@ -321,7 +335,10 @@ class Database:
         sender: Identity,
         timestamp: Timestamp,
     ) -> Outcome:
-        """Delete and insert encoded rows in one transaction, as SQL does."""
+        """Delete and insert encoded rows in one transaction, as SQL does.
+
+        Raises ``StoreError`` as ``call`` does.
+        """
         store = self.stores[table]
         self._now = timestamp.micros
         started = time.perf_counter_ns()
@@ -334,27 +351,60 @@ class Database:
             raise
         except HarnessError as error:
             self._undo()
-            return Outcome(OutcomeKind.FAILED, str(error), NO_CHANGES, _micros_since(started))
-        changes = self._take_changes(self._engine.touched)
-        return Outcome(OutcomeKind.COMMITTED, "", changes, _micros_since(started))
+            return Outcome(OutcomeKind.FAILED, str(error))
+        changes = self._take_changes()
+        micros = (time.perf_counter_ns() - started) // 1000
+        return Outcome(OutcomeKind.COMMITTED, "", changes, micros)
 
-    def _take_changes(self, touched: list[TableStore]) -> dict[str, TableChanges]:
+    def _take_changes(self) -> dict[str, TableChanges]:
+        touched, self._engine.touched = self._engine.touched, []
         found = {}
         for store in touched:
             changes = store.changes
             if changes.added or changes.removed:
                 found[store.definition.name] = changes
                 store.changes = TableChanges()
-        touched.clear()
         if self._schedules.tables and found:
-            self._schedules.follow(self.stores, found, self._now)
+            self._schedules.follow(found, self._now)
         return found
 
     def _undo(self) -> None:
         touched, self._engine.touched = self._engine.touched, []
         for store in dict.fromkeys(touched):
             store.undo()
-        self._engine.touched = []
+
+    # --- schedules -------------------------------------------------------------------------------
+
+    def next_due(self) -> Timestamp | None:
+        """When the next scheduled reducer is to run."""
+        due = self._schedules.next_due()
+        return None if due is None else Timestamp(due)
+
+    def run_due(self, now: Timestamp) -> Iterator[Outcome]:
+        """Run the scheduled reducers whose time has come; each is a transaction, and so is the
+        deletion of a row whose one time has passed, whether the call succeeded or not."""
+        for name, data in self._schedules.due(now.micros):
+            store = self.stores[name]
+            schedule = store.definition.schedule
+            assert schedule is not None
+            if not store.contains(data):
+                continue  # a reducer that was due before has deleted it
+            row = store.decode(data)
+            reducer = self._callables[schedule.function]
+            outcome = self._run(reducer, (row,), self.identity, None, now)
+            self._log_failure(reducer, outcome)
+            yield outcome
+            if isinstance(store.value(row, schedule.column), Interval):
+                self._schedules.again(name, data, now.micros)
+            else:
+                yield self.change(name, [data], [], sender=self.identity, timestamp=now)
+
+    # --- log -------------------------------------------------------------------------------------
+
+    def _log_failure(self, reducer: _Callable, outcome: Outcome) -> None:
+        """No caller is told of these."""
+        if outcome.kind is OutcomeKind.FAILED:
+            self.logs.write("Error", self._now, outcome.error, function=reducer.name)
 
     def _log_crash(self, reducer: _Callable, error: BaseException) -> None:
         frames = traceback.extract_tb(error.__traceback__)[1:]
@@ -381,33 +431,6 @@ class Database:
             function=function,
         )
 
-    # --- schedules -------------------------------------------------------------------------------
-
-    def next_due(self) -> Timestamp | None:
-        """When the next scheduled reducer is to run."""
-        due = self._schedules.next_due()
-        return None if due is None else Timestamp(due)
-
-    def run_due(self, now: Timestamp) -> Iterator[Outcome]:
-        """Run the scheduled reducers whose time has come; each is a transaction, and so is the
-        deletion of a row whose one time has passed, whether the call succeeded or not."""
-        for key in self._schedules.due(now.micros):
-            name, data = key
-            store = self.stores[name]
-            schedule = store.definition.schedule
-            assert schedule is not None
-            if not store.contains(data):
-                continue
-            row = store.decode(data)
-            reducer = self._callables[schedule.function]
-            yield self._run(reducer, (row,), self.identity, None, now)
-            at = self._schedules.at(store, row)
-            if isinstance(at, Interval):
-                again = max(now.micros + max(at.value.micros, 1000), now.micros)
-                self._schedules.again(key, again)
-            else:
-                yield self.change(name, [data], [], sender=self.identity, timestamp=now)
-
     # --- reading ---------------------------------------------------------------------------------
 
     def all_rows(self, table: str) -> list[bytes]:
@@ -428,46 +451,41 @@ class Database:
         """End the tick; the position that now is committed. Raises ``StoreError``."""
         if self._engine.commit():
             self.position += 1
-            self._written += 8192  # at least a page or two are logged for each commit
+            if self.position % _LOOK_EVERY == 0:
+                self._start_log_over()
         return self.position
+
+    def _start_log_over(self) -> None:
+        """Fold the last bit of a long log between two ticks, when nobody adds to it."""
+        journal = self._journal
+        if journal is None or journal.length_bytes <= LOG_LIMIT:
+            return
+        if journal.unfolded_bytes <= LOG_LIMIT // 16:
+            self._engine.fetch("PRAGMA wal_checkpoint(PASSIVE)")
 
     @property
     def wal_bytes(self) -> int:
-        """About how much the write-ahead log has grown since the last checkpoint."""
-        return self._written
+        """How much ``checkpoint`` would fold."""
+        return 0 if self._journal is None else self._journal.unfolded_bytes
 
     def sync(self) -> None:
-        """Bring everything committed before the call to disk. Blocks; may run in a thread."""
-        if self._path is None:
-            return
-        try:
-            if self._wal is None:
-                self._wal = os.open(f"{self._path}-wal", os.O_RDONLY)
-                _sync_directory(self._path.parent)
-            os.fdatasync(self._wal)
-        except OSError as error:
-            raise StoreError(f"the write-ahead log cannot be synced: {error}") from error
+        """Bring everything committed before the call to disk. Blocks; may run in a thread.
+
+        Raises ``StoreError``.
+        """
+        if self._journal is not None:
+            self._journal.sync()
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the database file. Blocks; may run in a thread."""
-        self._written = 0
-        if self._path is None:
-            return
-        try:
-            connection = sqlite3.connect(self._path, isolation_level=None)
-            try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise StoreError(f"the write-ahead log cannot be folded in: {error}") from error
+        """Fold the write-ahead log into the database file. Blocks; may run in a thread.
 
-    def _commit_and_sync(self) -> None:
-        self.commit()
-        self.sync()
+        Raises ``StoreError``.
+        """
+        if self._journal is not None:
+            self._journal.fold()
 
 
-def _handle(store: TableStore, table: TableDef, row: t.Product) -> TableHandle[Any]:
+def _handle(store: TableStore, table: TableDef) -> TableHandle[Any]:
     uniques = {store.attribute(column): column for column in table.unique_columns()}
     indexes = {
         index.accessor: index.columns for index in table.indexes if index.accessor is not None
@@ -475,15 +493,3 @@ def _handle(store: TableStore, table: TableDef, row: t.Product) -> TableHandle[A
     primary = table.primary_key
     key = None if primary is None else (store.attribute(primary), primary)
     return TableHandle(store, key, uniques, indexes)
-
-
-def _micros_since(started: int) -> int:
-    return (time.perf_counter_ns() - started) // 1000
-
-
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,10 @@ import json
 from typing import Any
 
 from harness.errors import SchemaError, StoreError
-from harness.server.storage import Engine, TableStore
+from harness.server import sequences
+from harness.server.engine import Engine
+from harness.server.layout import sql_name
+from harness.server.storage import TableStore
 from harness.wire import types as t
 from harness.wire.schema import ModuleDef, TableDef
 from harness.wire.values import Identity
@@ -20,38 +23,39 @@ from harness.wire.values import Identity
 FORMAT = 1
 
 
-def stored_meta(engine: Engine) -> dict[str, str] | None:
-    """What the file says of itself; None if it is new. Raises ``StoreError`` if it is foreign."""
+def stored_meta(engine: Engine, identity: Identity, owner: Identity) -> dict[str, str] | None:
+    """What the file says of itself; None for a new file. Changes nothing.
+
+    Raises ``StoreError`` if it is another program's, another version's, or another database.
+    """
     names = {name for (name,) in engine.fetch("SELECT name FROM sqlite_master")}
     if not names:
         return None
     if "harness_meta" not in names:
-        raise StoreError("the file is a SQLite database of something else")
+        raise StoreError("the file is a SQLite database of another program")
     meta: dict[str, str] = dict(engine.fetch("SELECT key, value FROM harness_meta"))
-    found = int(meta.get("format", "0"))
-    if found != FORMAT:
-        raise StoreError(f"the database has format {found}, this version reads {FORMAT}")
+    found = meta.get("format")
+    if found != str(FORMAT):
+        raise StoreError(f"the file has format {found}, this version reads format {FORMAT}")
+    for key, given in (("identity", identity), ("owner", owner)):
+        if meta.get(key) != given.to_hex():
+            raise StoreError(f"the file's {key} is {meta.get(key)}, not {given.to_hex()}")
     return meta
 
 
-def create_meta(engine: Engine, identity: Identity) -> None:
+def create_meta(engine: Engine, identity: Identity, owner: Identity) -> None:
     """Make the bookkeeping tables of a new file."""
-    engine.execute("CREATE TABLE harness_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-    engine.execute("CREATE TABLE harness_sequences (name TEXT PRIMARY KEY, reserved TEXT NOT NULL)")
-    for key, value in (("format", str(FORMAT)), ("identity", identity.to_hex())):
-        engine.execute("INSERT INTO harness_meta VALUES (?, ?)", (key, value))
-
-
-def check_identity(meta: dict[str, str], identity: Identity) -> None:
-    """Raises ``StoreError`` if the file belongs to another database."""
-    if meta.get("identity") != identity.to_hex():
-        raise StoreError(f"the file holds the database {meta.get('identity')}")
+    engine.write("CREATE TABLE harness_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    engine.write(sequences.CREATE)
+    rows = (("format", str(FORMAT)), ("identity", identity.to_hex()), ("owner", owner.to_hex()))
+    for row in rows:
+        engine.write("INSERT INTO harness_meta VALUES (?, ?)", row)
 
 
 def save_shape(engine: Engine, definition: ModuleDef, stores: dict[str, TableStore]) -> None:
     """Remember the tables as they are now."""
     shape = {table.name: _shape(definition, table, stores) for table in definition.tables}
-    engine.execute("INSERT OR REPLACE INTO harness_meta VALUES ('shape', ?)", (json.dumps(shape),))
+    engine.write("INSERT OR REPLACE INTO harness_meta VALUES ('shape', ?)", (json.dumps(shape),))
 
 
 def migrate(
@@ -70,12 +74,11 @@ def migrate(
             if problem:
                 problems.append(f"table {table.name!r}: {problem}")
     for name in before:
-        quoted = f"t_{name}".replace('"', '""')
-        ((count,),) = engine.fetch(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608  (our own name)
+        ((count,),) = engine.fetch(f"SELECT count(*) FROM {sql_name(name)}")  # noqa: S608  (quoted)
         if count:
             problems.append(f"table {name!r} is gone from the module and has {count} rows")
         else:
-            engine.execute(f'DROP TABLE "{quoted}"')
+            engine.write(f"DROP TABLE {sql_name(name)}")
     if problems:
         raise SchemaError(
             "the module does not fit the stored data: "
@@ -103,12 +106,13 @@ def _change(
     added = [column for column in now["uniques"] if column not in old["uniques"]]
     if added:
         return f"column {columns[added[0]][0]!r} became unique"
-    if old["scheduled"] != now["scheduled"]:
-        return "it was scheduled and is not any more, or the other way round"
+    for kind in ("scheduled", "event"):
+        if old[kind] != now[kind]:
+            return f"it was {kind} and is not any more" if old[kind] else f"it became {kind}"
     tail = b"".join(defaults[i] for i in range(len(old_columns), len(columns)))
-    quoted = f"t_{table.name}".replace('"', '""')
-    rows = [data + tail for (data,) in engine.fetch(f'SELECT row FROM "{quoted}"')]  # noqa: S608  (our own name)
-    store.drop()
+    quoted = sql_name(table.name)
+    rows = [data + tail for (data,) in engine.fetch(f"SELECT row FROM {quoted}")]  # noqa: S608  (quoted)
+    engine.write(f"DROP TABLE {quoted}")
     store.create()
     store.restore(rows)
     return None
@@ -121,7 +125,8 @@ def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]
         "columns": [[e.name, _spell(e.type, space, ())] for e in row.elements],
         "uniques": sorted(table.unique_columns()),
         "scheduled": table.schedule is not None,
-        "layout": stores[table.name].layout(),
+        "event": table.event,
+        "layout": stores[table.name].layout.shape(),
     }
 
 

@@ -2,63 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
+import heapq
 
-from harness.server.storage import TableChanges, TableStore
-from harness.wire.codec import Codec
-from harness.wire.values import Interval, Time, Timestamp
+from harness.server.changes import TableChanges
+from harness.server.storage import TableStore
+from harness.wire.values import Interval, Time
+
+#: An interval of nothing would leave no time for anything else, in microseconds.
+LEAST_INTERVAL = 1000
 
 
 class Schedules:
-    """The due times of all scheduled tables, by (table, encoded row)."""
+    """The due times of all scheduled tables, by (table, encoded row), in microseconds."""
 
-    def __init__(self, codecs: dict[str, Codec]) -> None:
-        self._codecs = codecs
+    def __init__(self, stores: dict[str, TableStore]) -> None:
+        self._stores = stores
         #: The names of the scheduled tables.
-        self.tables = frozenset(codecs)
+        self.tables = frozenset(stores)
         self._due: dict[tuple[str, bytes], int] = {}
+        # May hold what is not due any more: ``_due`` decides.
+        self._heap: list[tuple[int, str, bytes]] = []
 
-    def load(self, stores: dict[str, TableStore], now: Timestamp) -> None:
+    def load(self, now: int) -> None:
         """Take up the rows that were there before."""
-        for name in self._codecs:
-            for data in stores[name].all_rows():
-                self._plan(stores[name], data, now.micros)
+        self._due.clear()
+        self._heap.clear()
+        for name, store in self._stores.items():
+            for data in store.all_rows():
+                self._plan(name, data, now)
 
-    def follow(
-        self, stores: dict[str, TableStore], changes: dict[str, TableChanges], now: int
-    ) -> None:
-        """Rows came and went. ``now`` in microseconds."""
-        for name in self._codecs:
+    def follow(self, changes: dict[str, TableChanges], now: int) -> None:
+        """Rows came and went."""
+        for name in self._stores:
             changed = changes.get(name)
             if changed is None:
                 continue
             for data in changed.removed:
                 self._due.pop((name, data), None)
             for data in changed.added:
-                self._plan(stores[name], data, now)
-
-    def _plan(self, store: TableStore, data: bytes, now: int) -> None:
-        name = store.definition.name
-        at = self.at(store, self._codecs[name].decode(data))
-        when = now + at.value.micros if isinstance(at, Interval) else at.value.micros
-        self._due[(name, data)] = when
-
-    def at(self, store: TableStore, row: Any) -> Interval | Time:
-        """The ScheduleAt of a row."""
-        assert store.definition.schedule is not None
-        found: Interval | Time = store.value(row, store.definition.schedule.column)
-        return found
+                self._plan(name, data, now)
 
     def next_due(self) -> int | None:
-        """The earliest due time in microseconds."""
-        return min(self._due.values(), default=None)
+        """The earliest due time."""
+        heap = self._heap
+        while heap and self._due.get(heap[0][1:]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
 
     def due(self, now: int) -> list[tuple[str, bytes]]:
-        """What is due, the earliest first."""
-        found = [(when, key) for key, when in self._due.items() if when <= now]
-        return [key for _, key in sorted(found)]
+        """What is due, the earliest first; it is planned no more."""
+        found = []
+        while (when := self.next_due()) is not None and when <= now:
+            _, name, data = heapq.heappop(self._heap)
+            del self._due[(name, data)]
+            found.append((name, data))
+        return found
 
-    def again(self, key: tuple[str, bytes], when: int) -> None:
-        """An interval row is due again, unless it is gone."""
-        if key in self._due:
-            self._due[key] = when
+    def again(self, name: str, data: bytes, now: int) -> None:
+        """An interval row has had its turn; it is planned again if it is still there."""
+        if (name, data) not in self._due and self._stores[name].contains(data):
+            self._plan(name, data, now)
+
+    def _plan(self, name: str, data: bytes, now: int) -> None:
+        store = self._stores[name]
+        assert store.definition.schedule is not None
+        at: Interval | Time = store.value(store.decode(data), store.definition.schedule.column)
+        if isinstance(at, Interval):
+            when = now + max(at.value.micros, LEAST_INTERVAL)
+        else:
+            when = at.value.micros
+        self._due[(name, data)] = when
+        heapq.heappush(self._heap, (when, name, data))

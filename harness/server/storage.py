@@ -1,4 +1,4 @@
-"""Tables on SQLite.
+"""One table on SQLite.
 
 A row is stored as its BSATN bytes, which is also what subscribers are sent; key columns stand
 beside it for SQLite to find and order. Tables are sets: inserting a row that is there already
@@ -6,106 +6,34 @@ changes nothing, and a table without a unique column has the whole row as its ke
 
 Every change is noted. The notes are what subscribers are told, and what is undone if the reducer
 fails: deleting what came and inserting what went brings the table back, whatever happened between.
+This costs less than a savepoint for each call.
 """
 
 from __future__ import annotations
 
-import copy
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-from harness.errors import ReducerError, StoreError
-from harness.module.handles import AutoIncOverflow, Range, UniqueConstraintViolation
-from harness.server.keys import ToSql, to_sql
+from harness.errors import ReducerError
+from harness.module.handles import Range, UniqueConstraintViolation
+from harness.server.changes import TableChanges
+from harness.server.engine import GUARD, REDUCER, WRITING, Engine, ReducerTimeout
+from harness.server.layout import Layout
+from harness.server.sequences import Sequence
 from harness.wire import types as t
 from harness.wire.codec import Codec
+from harness.wire.program import field_names
 from harness.wire.schema import TableDef
 
-#: So many numbers of a sequence are reserved at a time: ids may jump by it after a restart.
-SEQUENCE_BLOCK = 4096
-
-
-class TableChanges:
-    """Net changes of one table in one transaction, in the order they were made."""
-
-    __slots__ = ("added", "removed")
-
-    def __init__(self) -> None:
-        self.added: dict[bytes, None] = {}
-        self.removed: dict[bytes, None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed)
-
-    @property
-    def inserts(self) -> list[bytes]:
-        return list(self.added)
-
-    @property
-    def deletes(self) -> list[bytes]:
-        return list(self.removed)
-
-    def add(self, row: bytes) -> None:
-        if row in self.removed:
-            del self.removed[row]
-        else:
-            self.added[row] = None
-
-    def remove(self, row: bytes) -> None:
-        if row in self.added:
-            del self.added[row]
-        else:
-            self.removed[row] = None
-
-
-@dataclass(slots=True)
-class Sequence:
-    """An auto-increment column: ``next`` up to ``reserved`` may be given out."""
-
-    name: str
-    column: int
-    field: str
-    last: int
-    next: int = 1
-    reserved: int = 1
-
-
-class Engine:
-    """The connection that all tables of a database share, and the transaction of the tick."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        cursor = connection.cursor()
-        self.execute: Callable[..., sqlite3.Cursor] = cursor.execute
-        self.open = False
-        #: Tables that the running reducer has changed.
-        self.touched: list[TableStore] = []
-
-    def begin(self) -> None:
-        """Open the tick's transaction before its first write."""
-        self.execute("BEGIN IMMEDIATE")
-        self.open = True
-
-    def fetch(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows of a query."""
-        return self.execute(sql, values).fetchall()
-
-    def commit(self) -> bool:
-        """End the tick's transaction; whether there was one. Raises ``StoreError``."""
-        if not self.open:
-            return False
-        try:
-            self.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreError(f"the database cannot be written: {error}") from error
-        self.open = False
-        return True
+#: So many rows of a table, found by its first unique column, are kept at hand …
+CACHED_ROWS = 4096
+#: … if they are not longer than this, in bytes.
+CACHED_ROW_BYTES = 1024
 
 
 class TableStore:
-    """One table. Implements ``harness.module.handles.Store`` for the table's row class."""
+    """Implements ``harness.module.handles.Store`` for the table's row class."""
 
     def __init__(
         self,
@@ -120,70 +48,27 @@ class TableStore:
         self.row_class = row_class
         self.changes = TableChanges()
         self.rows = 0
-        self.sequences: list[Sequence] = []
+        self.layout = Layout(definition, row_types)
         self._engine = engine
         self._codec = codec
         self._fields = tuple(element.name or "" for element in row.elements)
-        self._attributes = _attributes(row_class, self._fields)
+        self._attributes = field_names(row_class)
+        self.sequences = [
+            Sequence.of(
+                made.name, made.column, self._attributes[made.column], row_types[made.column]
+            )
+            for made in definition.sequences
+        ]
         self._event = definition.event
-        self._uniques = definition.unique_columns()
-        keys = {*self._uniques, *(c for index in definition.indexes for c in index.columns)}
-        self._keys: dict[int, tuple[str, ToSql]] = {c: to_sql(row_types[c]) for c in sorted(keys)}
-        self._key_getters = tuple(
-            (self._attributes[column], convert) for column, (_, convert) in self._keys.items()
-        )
-        self._name = f"t_{definition.name}".replace('"', '""')
-        names = [f"k{column}" for column in self._keys]
-        marks = ", ".join("?" * (len(names) + 1))
-        table = f'"{self._name}"'
-        # Names come from a validated schema and are quoted; values always travel as parameters.
-        self._insert_sql = f"INSERT INTO {table} ({', '.join([*names, 'row'])}) VALUES ({marks})"  # noqa: S608
-        self._find_sql = {c: f"SELECT row FROM {table} WHERE k{c} = ?" for c in self._keys}  # noqa: S608
-        self._delete_sql = {c: f"DELETE FROM {table} WHERE k{c} = ?" for c in self._keys}  # noqa: S608
-        sets = ", ".join(f"{name} = ?" for name in [*names, "row"])
-        self._update_sql = {c: f"UPDATE {table} SET {sets} WHERE k{c} = ?" for c in self._uniques}  # noqa: S608
-        self._by_row_sql = f"SELECT 1 FROM {table} WHERE row = ?"  # noqa: S608
-        self._delete_row_sql = f"DELETE FROM {table} WHERE row = ?"  # noqa: S608
-        self._all_sql = f"SELECT row FROM {table}"  # noqa: S608
-        self._clear_sql = f"DELETE FROM {table}"  # noqa: S608
-        self._count_sql = f"SELECT count(*) FROM {table}"  # noqa: S608
-
-    # --- layout ----------------------------------------------------------------------------------
-
-    def create(self) -> None:
-        """Make the table and its indexes. Runs in the transaction that makes the database."""
-        columns, primary = [], None
-        for column, (kind, _) in self._keys.items():
-            mark = ""
-            if self._uniques and column == self._uniques[0]:
-                mark, primary = " PRIMARY KEY", kind
-            columns.append(f"k{column} {kind} NOT NULL{mark}")
-        columns.append("row BLOB NOT NULL" + ("" if self._uniques else " PRIMARY KEY"))
-        tail = "" if primary == "INTEGER" else " WITHOUT ROWID"
-        execute = self._engine.execute
-        execute(f'CREATE TABLE "{self._name}" ({", ".join(columns)}){tail}')
-        for column in self._uniques[1:]:
-            execute(f'CREATE UNIQUE INDEX "{self._name}_u{column}" ON "{self._name}" (k{column})')
-        for index in self.definition.indexes:
-            if len(index.columns) == 1 and index.columns[0] in self._uniques:
-                continue
-            name = "_".join(map(str, index.columns))
-            keys = ", ".join(f"k{column}" for column in index.columns)
-            execute(f'CREATE INDEX IF NOT EXISTS "{self._name}_i{name}" ON "{self._name}" ({keys})')
-
-    def drop(self) -> None:
-        """Remove the table."""
-        self._engine.execute(f'DROP TABLE "{self._name}"')
-
-    def layout(self) -> list[Any]:
-        """What ``create`` depends on, to notice when a module needs another layout."""
-        indexes = sorted(list(index.columns) for index in self.definition.indexes)
-        kinds = [[column, kind] for column, (kind, _) in self._keys.items()]
-        return [kinds, list(self._uniques), indexes]
-
-    def load(self) -> None:
-        """Read what is kept in memory: the number of rows."""
-        ((self.rows,),) = self._engine.fetch(self._count_sql)
+        self._primary = self.layout.uniques[0] if self.layout.uniques else None
+        self._to_sql = {column: key.to_sql for column, key in self.layout.keys.items()}
+        self._getters = [(self._attributes[column], f) for column, f in self._to_sql.items()]
+        self._other_getters = {
+            column: [(self._attributes[c], f) for c, f in self._to_sql.items() if c != column]
+            for column in self.layout.uniques
+        }
+        # Rows by their primary key as SQLite has it; always what the table holds.
+        self._cache: dict[Any, bytes] = {}
 
     # --- what reducers do ------------------------------------------------------------------------
 
@@ -193,18 +78,18 @@ class TableStore:
         Raises ``UniqueConstraintViolation``, ``AutoIncOverflow``, ``EncodeError``.
         """
         if self.sequences:
-            row = self._number(row)
+            row = self._numbered(row)
         data = self._codec.encode(row)
         if self._event:
-            self._note_added(data)
+            self._note(None, data)
             return row
+        values = [to_sql(getattr(row, name)) for name, to_sql in self._getters]
+        values.append(data)
         try:
-            self._write(self._insert_sql, [*self._key_values(row), data])
+            self._write(self.layout.insert, values, None, data, None)
         except sqlite3.IntegrityError:
-            if not self._contains(data):
+            if not self.contains(data):
                 raise self._violation(row) from None
-            return row
-        self._note_added(data)
         return row
 
     def find(self, column: int, value: Any) -> Any:
@@ -214,79 +99,116 @@ class TableStore:
 
     def update(self, column: int, row: Any) -> Any:
         """Replace the row with the same value in a unique column."""
-        key = getattr(row, self._attributes[column])
-        old = self._find(column, key)
+        value = getattr(row, self._attributes[column])
+        old = self._find(column, value)
         if old is None:
-            raise ReducerError(f"no row of {self.definition.name} has {self._fields[column]} {key}")
+            raise ReducerError(
+                f"no row of {self.definition.name} has {self._fields[column]} {value}"
+            )
         data = self._codec.encode(row)
         if data == old:
             return row
+        key = self._to_sql[column](value)
+        values = [to_sql(getattr(row, name)) for name, to_sql in self._other_getters[column]]
+        values.append(data)
+        values.append(key)
         try:
-            self._write(
-                self._update_sql[column],
-                [*self._key_values(row), data, self._keys[column][1](key)],
-            )
+            self._write(self.layout.update[column], values, old, data, key)
         except sqlite3.IntegrityError:
-            raise self._violation(row) from None
-        self._note_removed(old)
-        self._note_added(data)
+            raise self._violation(row, besides=column) from None
         return row
 
     def delete_unique(self, column: int, value: Any) -> bool:
-        old = self._find(column, value)
-        if old is None:
+        """Delete the row with this value in a unique column; whether there was one."""
+        data = self._find(column, value)
+        if data is None:
             return False
-        self._write(self._delete_sql[column], [self._keys[column][1](value)])
-        self._note_removed(old)
+        if column == self._primary:
+            sql, key = self.layout.delete[column], self._to_sql[column](value)
+        else:
+            sql, key = self._locate(data)
+        self._write(sql, (key,), data, None, key)
         return True
 
     def delete_row(self, row: Any) -> bool:
+        """Delete exactly this row; whether it was there."""
         return self.remove_bytes(self._codec.encode(row))
 
     def filter(self, columns: tuple[int, ...], prefix: tuple[Any, ...], range_: Range) -> list[Any]:
+        """Rows whose first columns equal the prefix, the next in the range, in their order."""
         decode = self._codec.decode
         return [decode(data) for data in self._matching(columns, prefix, range_)]
 
     def delete_filter(
         self, columns: tuple[int, ...], prefix: tuple[Any, ...], range_: Range
     ) -> int:
+        """Delete what ``filter`` gives; how many rows there were."""
         found = self._matching(columns, prefix, range_)
         for data in found:
             self.remove_bytes(data)
         return len(found)
 
     def clear(self) -> int:
+        """Delete all rows; how many there were."""
         gone = self.all_rows()
         if gone:
-            self._write(self._clear_sql, [])
-            for data in gone:
-                self._note_removed(data)
+            phase, GUARD.phase = GUARD.phase, WRITING
+            try:
+                self._engine.write(self.layout.clear)
+                self._cache.clear()
+                for data in gone:
+                    self._note(data, None)
+            finally:
+                self._written(phase)
         return len(gone)
 
     def count(self) -> int:
+        """How many rows there are; costs nothing."""
         return self.rows
 
     def iter(self) -> Iterator[Any]:
         """All rows as they are at the moment of the call."""
-        return iter(self._codec.decode_all(b"".join(self.all_rows())))
+        rows = self.all_rows()
+        joined = b"".join(rows)
+        # Rows without any bytes, of a table without columns, cannot be told from no rows.
+        return iter(self._codec.decode_all(joined) if joined else map(self._codec.decode, rows))
 
-    # --- bytes -----------------------------------------------------------------------------------
+    # --- encoded rows ----------------------------------------------------------------------------
 
     def all_rows(self) -> list[bytes]:
-        return [data for (data,) in self._engine.fetch(self._all_sql)]
+        return [data for (data,) in self._engine.fetch(self.layout.all)]
 
     def lookup(self, column: int, value: Any) -> list[bytes]:
         """Rows with this value in a key column."""
-        key = self._keys[column][1](value)
-        return [data for (data,) in self._engine.fetch(self._find_sql[column], (key,))]
+        try:
+            key = self._to_sql[column](value)
+            return [data for (data,) in self._engine.fetch(self.layout.find[column], (key,))]
+        except (OverflowError, UnicodeEncodeError):
+            return []  # as ``_find``
+
+    def contains(self, data: bytes) -> bool:
+        """Whether exactly this row is there."""
+        if self._primary is None:
+            return bool(self._engine.fetch(self.layout.find_row, (data,)))
+        return (
+            self._find(self._primary, self.value(self._codec.decode(data), self._primary)) == data
+        )
+
+    def insert_bytes(self, data: bytes) -> None:
+        """Insert an encoded row, as ``insert`` does."""
+        self.insert(self._codec.decode(data))
+
+    def remove_bytes(self, data: bytes) -> bool:
+        """Delete an encoded row; whether it was there."""
+        if not self.contains(data):
+            return False
+        sql, key = self._locate(data)
+        self._write(sql, (key,), data, None, key)
+        return True
 
     def decode(self, data: bytes) -> Any:
         """An encoded row as a value."""
         return self._codec.decode(data)
-
-    def contains(self, data: bytes) -> bool:
-        """Whether exactly this row is there."""
-        return self._contains(data)
 
     def attribute(self, column: int) -> str:
         """The Python name of a column."""
@@ -296,146 +218,167 @@ class TableStore:
         """A row's value in a column."""
         return getattr(row, self._attributes[column])
 
-    def restore(self, rows: list[bytes]) -> None:
-        """Fill a table that was made anew, without noting changes."""
-        for data in rows:
-            row = self._codec.decode(data)
-            self._engine.execute(self._insert_sql, [*self._key_values(row), data])
-
     def is_key(self, column: int) -> bool:
         """Whether ``lookup`` works for the column."""
-        return column in self._keys
+        return column in self._to_sql
 
-    def insert_bytes(self, data: bytes) -> None:
-        """Insert an encoded row as it is."""
-        self.insert(self._codec.decode(data))
+    # --- keeping ---------------------------------------------------------------------------------
 
-    def remove_bytes(self, data: bytes) -> bool:
-        """Delete an encoded row; whether it was there."""
-        if not self._contains(data):
-            return False
-        if self._uniques:
-            column = self._uniques[0]
-            value = getattr(self._codec.decode(data), self._attributes[column])
-            self._write(self._delete_sql[column], [self._keys[column][1](value)])
-        else:
-            self._write(self._delete_row_sql, [data])
-        self._note_removed(data)
-        return True
+    def create(self) -> None:
+        """Make the table and its indexes, within the tick's transaction."""
+        for sql in self.layout.create():
+            self._engine.write(sql)
+
+    def load(self, sequences: dict[str, int]) -> None:
+        """Take up what is kept in memory: the number of rows, and where sequences go on."""
+        ((self.rows,),) = self._engine.fetch(self.layout.count)
+        for sequence in self.sequences:
+            first = sequences.get(sequence.name)
+            if first is None:
+                # A new sequence on rows that were there before goes on behind them.
+                first = 1 + max((getattr(row, sequence.field) for row in self.iter()), default=0)
+            sequence.start(max(1, first))
+
+    def restore(self, rows: list[bytes]) -> None:
+        """Insert encoded rows, without noting changes."""
+        for data in rows:
+            row = self._codec.decode(data)
+            values = [to_sql(getattr(row, name)) for name, to_sql in self._getters]
+            self._engine.write(self.layout.insert, [*values, data])
 
     def undo(self) -> None:
         """Bring the table back to what it was when the changes began."""
         changes, self.changes = self.changes, TableChanges()
-        if not self._event:
-            for data in changes.added:
-                self.remove_bytes(data)
-            for data in changes.removed:
-                row = self._codec.decode(data)
-                self._write(self._insert_sql, [*self._key_values(row), data])
-                self._note_added(data)
-        self.changes = TableChanges()
+        if self._event:
+            return
+        self._cache.clear()
+        for data in changes.added:
+            sql, key = self._locate(data)
+            self._engine.write(sql, (key,))
+        self.restore(list(changes.removed))
+        self.rows += len(changes.removed) - len(changes.added)
 
     # --- helpers ---------------------------------------------------------------------------------
 
-    def _write(self, sql: str, values: list[Any]) -> None:
+    def _write(
+        self,
+        sql: str,
+        values: tuple[Any, ...] | list[Any],
+        gone: bytes | None,
+        come: bytes | None,
+        key: Any,
+    ) -> None:
+        """One write and its note, which no time-out may part.
+
+        Raises ``sqlite3.IntegrityError`` if a key is taken, and ``StoreError``.
+        """
         engine = self._engine
-        if not engine.open:
-            engine.begin()
+        phase, GUARD.phase = GUARD.phase, WRITING
         try:
+            if not engine.open:
+                engine.begin()
             engine.execute(sql, values)
+            if gone is not None:
+                if come is None or key not in self._cache:
+                    self._cache.pop(key, None)
+                else:
+                    self._cache[key] = come
+            self._note(gone, come)
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise StoreError(f"the database cannot be written: {error}") from error
+            raise engine.fail(error) from error
+        finally:
+            self._written(phase)
 
-    def _key_values(self, row: Any) -> list[Any]:
-        return [convert(getattr(row, name)) for name, convert in self._key_getters]
+    def _written(self, phase: int) -> None:
+        GUARD.phase = phase
+        if GUARD.late is not None and phase == REDUCER:
+            raise ReducerTimeout(GUARD.late)
+
+    def _note(self, gone: bytes | None, come: bytes | None) -> None:
+        changes = self.changes
+        if not changes.added and not changes.removed:
+            self._engine.touched.append(self)
+        if gone is not None:
+            changes.remove(gone)
+            self.rows -= 1
+        if come is not None:
+            changes.add(come)
+            if not self._event:
+                self.rows += 1
 
     def _find(self, column: int, value: Any) -> bytes | None:
-        key = self._keys[column][1](value)
         try:
-            found = self._engine.execute(self._find_sql[column], (key,)).fetchone()
-        except OverflowError:
-            return None  # no row can have a number beyond the column's range
-        return None if found is None else found[0]
+            key = self._to_sql[column](value)
+            primary = column == self._primary
+            if primary and (data := self._cache.get(key)) is not None:
+                return data
+            found = self._engine.execute(self.layout.find[column], (key,)).fetchone()
+        except (OverflowError, UnicodeEncodeError):
+            return None  # no row can have a number beyond the column's range, or half a character
+        except sqlite3.Error as error:
+            raise self._engine.fail(error) from error
+        if found is None:
+            return None
+        data = found[0]
+        assert isinstance(data, bytes)
+        if primary and len(data) <= CACHED_ROW_BYTES:
+            if len(self._cache) >= CACHED_ROWS:
+                self._cache.clear()
+            self._cache[key] = data
+        return data
 
-    def _contains(self, data: bytes) -> bool:
-        if not self._uniques:
-            return bool(self._engine.fetch(self._by_row_sql, (data,)))
-        column = self._uniques[0]
-        value = getattr(self._codec.decode(data), self._attributes[column])
-        return self._find(column, value) == data
+    def _locate(self, data: bytes) -> tuple[str, Any]:
+        """How a row that is there is deleted: the statement and its value."""
+        if self._primary is None:
+            return self.layout.delete_row, data
+        value = self.value(self._codec.decode(data), self._primary)
+        return self.layout.delete[self._primary], self._to_sql[self._primary](value)
 
     def _matching(
         self, columns: tuple[int, ...], prefix: tuple[Any, ...], range_: Range
     ) -> list[bytes]:
-        tests, values = [], []
-        for column, value in zip(columns, prefix, strict=False):
-            tests.append(f"k{column} = ?")
-            values.append(self._keys[column][1](value))
-        if range_:
-            if len(prefix) == len(columns):
-                raise ValueError("the prefix leaves no column for a range")
-            column = columns[len(prefix)]
-            ends = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
-            for end, operator in ends:
-                value = getattr(range_, end)
-                if value is not None:
-                    tests.append(f"k{column} {operator} ?")
-                    values.append(self._keys[column][1](value))
-        order = ", ".join(f"k{column}" for column in columns)
-        where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        sql = f'SELECT row FROM "{self._name}"{where} ORDER BY {order}'  # noqa: S608
-        return [data for (data,) in self._engine.fetch(sql, tuple(values))]
+        """Encoded rows, as ``filter``. An end beyond all numbers leaves the range open."""
+        ends: tuple[str, ...] = ()
+        try:
+            values = [self._to_sql[c](value) for c, value in zip(columns, prefix, strict=False)]
+            if range_:
+                if len(prefix) == len(columns):
+                    raise ValueError("the prefix leaves no column for a range")
+                key = self.layout.keys[columns[len(prefix)]]
+                for end, value in range_.ends():
+                    side = key.side(value)
+                    if side > 0 if end in ("ge", "gt") else side < 0:
+                        return []
+                    if side == 0:
+                        ends += (end,)
+                        values.append(key.to_sql(value))
+            sql = self.layout.range(columns, len(prefix), ends)
+            return [data for (data,) in self._engine.fetch(sql, tuple(values))]
+        except (OverflowError, UnicodeEncodeError):
+            return []  # as ``_find``
 
-    def _number(self, row: Any) -> Any:
+    def _numbered(self, row: Any) -> Any:
+        """The row itself, or a copy with its generated numbers."""
         for sequence in self.sequences:
             if getattr(row, sequence.field) == 0:
-                row = copy.copy(row)
-                setattr(row, sequence.field, self._next(sequence))
+                number = sequence.take(self._engine)
+                row = self._copy(row)
+                object.__setattr__(row, sequence.field, number)
         return row
 
-    def _next(self, sequence: Sequence) -> int:
-        if sequence.next > sequence.last:
-            raise AutoIncOverflow(
-                f"{self.definition.name}.{sequence.field} has no number left after {sequence.last}"
-            )
-        if sequence.next >= sequence.reserved:
-            sequence.reserved = sequence.next + SEQUENCE_BLOCK
-            self._write(
-                "INSERT OR REPLACE INTO harness_sequences (name, reserved) VALUES (?, ?)",
-                [sequence.name, str(sequence.reserved)],
-            )
-        number = sequence.next
-        sequence.next += 1
-        return number
+    def _copy(self, row: Any) -> Any:
+        made = object.__new__(type(row))
+        for name in self._attributes:
+            object.__setattr__(made, name, getattr(row, name))
+        return made
 
-    def _violation(self, row: Any) -> UniqueConstraintViolation:
-        for column in self._uniques:
+    def _violation(self, row: Any, besides: int | None = None) -> UniqueConstraintViolation:
+        for column in self.layout.uniques:
             value = getattr(row, self._attributes[column])
-            if self._find(column, value) is not None:
+            if column != besides and self._find(column, value) is not None:
                 return UniqueConstraintViolation(
                     f"a row of {self.definition.name} has {self._fields[column]} {value} already"
                 )
         return UniqueConstraintViolation(f"a row of {self.definition.name} has this key already")
-
-    def _note_added(self, data: bytes) -> None:
-        changes = self.changes
-        if not changes.added and not changes.removed:
-            self._engine.touched.append(self)
-        changes.add(data)
-        self.rows += 0 if self._event else 1
-
-    def _note_removed(self, data: bytes) -> None:
-        changes = self.changes
-        if not changes.added and not changes.removed:
-            self._engine.touched.append(self)
-        changes.remove(data)
-        self.rows -= 1
-
-
-def _attributes(row_class: type[Any], fields: tuple[str, ...]) -> tuple[str, ...]:
-    """The Python names of the fields, in order."""
-    from harness.wire.program import field_names
-
-    return field_names(row_class)
