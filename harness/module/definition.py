@@ -8,8 +8,8 @@ SpacetimeDB 1.2.0 and 2.8.3.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import re
 import typing
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ from typing import Any
 
 from harness.errors import SchemaError
 from harness.module.columns import MISSING
-from harness.module.registry import Module, Reducer, Table
+from harness.module.handles import TableHandle
+from harness.module.registry import Module, Reducer, SumType, Table, place_of
 from harness.wire import program
 from harness.wire import types as t
 from harness.wire.annotations import TypeBuilder
@@ -45,7 +46,8 @@ order outer primary references right rollback select set table then to true unio
 using values view when where with
 """
 _RESERVED = frozenset(_SQL_WORDS.split())
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+#: What a table's handle has of its own: no column or index can be reached by such a name.
+_METHODS = frozenset({"insert", "count", "clear", "iter", "delete", *vars(TableHandle)})
 _DIRECT_KINDS = {t.U8, t.U16, t.U32, t.U64}
 
 
@@ -73,21 +75,22 @@ class _Compiler:
         self.builder = TypeBuilder()
         self.problems: list[str] = []
         self.names: dict[str, str] = {}
+        self.accessors: dict[str, str] = {}
+        self.rows: dict[type[Any], t.Ref | None] = {}
 
     def problem(self, what: str, where: str) -> None:
         self.problems.append(f"{what} ({where})")
 
     def run(self) -> Compiled:
-        for name, _, classes in self.module.contents.sums:
-            variants = [(class_.__name__, class_) for class_ in classes]
-            self.attempt(f"sum {name}", partial(self.builder.sum, name, variants))
+        for declared in self.module.contents.sums:
+            self.sum(declared)
         tables = [found for found in map(self.table, self.module.tables) if found]
         reducers = [found for found in map(self.reducer, self.module.reducers) if found]
         scheduled = self.schedules(tables)
         self.unique_functions()
-        self.unique_types()
+        self.types()
         if self.problems:
-            raise SchemaError("\n".join(self.problems))
+            raise SchemaError("\n".join(dict.fromkeys(self.problems)))
         definition = ModuleDef(
             typespace=self.builder.typespace,
             tables=tuple(scheduled),
@@ -106,26 +109,54 @@ class _Compiler:
             return make()
         except SchemaError as error:
             self.problem(str(error), where)
-            return None
+        except Exception as error:  # annotations are code, and can fail in any way
+            self.problem(f"an annotation fails: {type(error).__name__}: {error}", where)
+        return None
+
+    # --- sums ------------------------------------------------------------------------------------
+
+    def sum(self, declared: SumType) -> None:
+        name, classes, where = declared.name, declared.classes, declared.where
+        for class_ in classes:
+            if not (isinstance(class_, type) and dataclasses.is_dataclass(class_)):
+                shown = getattr(class_, "__name__", class_)
+                self.problem(f"{shown} of the sum {name!r} is not a @product class", where)
+                return
+        if len(set(classes)) < max(2, len(classes)):
+            # The union of one class is the class itself: no annotation could mean the sum.
+            self.problem(f"the sum {name!r} needs two or more different classes", where)
+            return
+        for other in self.module.contents.sums:
+            if other is declared:
+                break
+            if set(other.classes) == set(classes):
+                self.problem(
+                    f"the sum {name!r} has the classes of the sum {other.name!r}, declared at "
+                    f"{other.where}; no annotation could tell them apart",
+                    where,
+                )
+                return
+        variants = [(class_.__name__, class_) for class_ in classes]
+        self.attempt(where, partial(self.builder.sum, name, variants))
 
     # --- tables ----------------------------------------------------------------------------------
 
     def table(self, table: Table) -> TableDef | None:
         where = table.where
-        self.identifier("table", table.name, where)
+        self.identifier(f"table {table.name!r}", table.name, where)
         if table.name.startswith("st_"):
             self.problem(f"table {table.name!r}: names with st_ are for system tables", where)
         if table.name.lower() in _RESERVED:
             self.problem(f"table {table.name!r} is a word of SQL; give it another name", where)
-        self.claim(table.name, f"table {table.name}", where)
-        ref = self.attempt(where, lambda: self.builder.product(table.row))
+        self.claim(table.name, f"table {table.name!r}", where)
+        self.accessor(table)
+        ref = self.row(table)
         if ref is None:
             return None
         row = self.builder.types[ref.index]
         assert isinstance(row, t.Product)
         columns = list(table.columns)
-        for name in columns:
-            self.identifier(f"column {table.name}.", name, where)
+        self.column_names(table, row)
         primary = [i for i, name in enumerate(columns) if table.columns[name].primary_key]
         if len(primary) > 1:
             names = ", ".join(columns[i] for i in primary)
@@ -144,20 +175,93 @@ class _Compiler:
             row=ref.index,
             primary_key=primary[0] if primary else None,
             indexes=tuple(indexes),
-            uniques=tuple(UniqueDef(f"{table.name}_{columns[i]}_key", (i,)) for i in uniques),
+            uniques=tuple(self.uniques(table, row, uniques)),
             sequences=tuple(self.sequences(table, columns, row)),
             public=table.public,
             event=table.event,
             defaults=tuple(self.defaults(table, columns, row)),
         )
 
+    def accessor(self, table: Table) -> None:
+        taken = self.accessors.get(table.accessor)
+        self.accessors.setdefault(table.accessor, table.where)
+        if not table.accessor.isidentifier() or table.accessor.startswith("_"):
+            self.problem(
+                f"table {table.name!r}: {table.accessor!r} cannot be an attribute of ctx.db",
+                table.where,
+            )
+        elif taken is not None:
+            self.problem(
+                f"table {table.name!r}: ctx.db.{table.accessor} is a table already, at {taken}",
+                table.where,
+            )
+
+    def row(self, table: Table) -> t.Ref | None:
+        """The type of a row, with the columns' names on the wire."""
+        class_ = table.row
+        if class_ in self.rows:
+            return self.rows[class_]
+        self.rows[class_] = None
+        try:
+            ref = self.builder.product(class_)
+        except Exception:  # said by the check of each column, which finds all that is wrong
+            self.row_problems(table)
+            return None
+        row = self.builder.types[ref.index]
+        assert isinstance(row, t.Product)
+        self.builder.types[ref.index] = t.Product(
+            tuple(
+                t.Element(table.columns[element.name or ""].name or element.name, element.type)
+                for element in row.elements
+            )
+        )
+        self.rows[class_] = ref
+        return ref
+
+    def row_problems(self, table: Table) -> None:
+        before = len(self.problems)
+        class_ = table.row
+        hints = self.attempt(
+            table.where, lambda: typing.get_type_hints(class_, include_extras=True)
+        )
+        for name in table.columns if hints else ():
+            scratch = TypeBuilder()
+            for declared in self.module.contents.sums:
+                try:
+                    scratch.sum(declared.name, [(x.__name__, x) for x in declared.classes])
+                except Exception:  # noqa: S112  (its own declaration says so)
+                    continue
+            place = f"{class_.__name__}.{name}"
+            self.attempt(table.where, partial(scratch.type_of, hints[name], place))
+        if len(self.problems) == before:
+            self.problem(f"the columns of {class_.__name__} make no type", table.where)
+
+    def column_names(self, table: Table, row: t.Product) -> None:
+        seen: set[str] = set()
+        for element in row.elements:
+            name = element.name or ""
+            what = f"column {name!r} of table {table.name!r}"
+            self.identifier(what, name, table.where)
+            if name in seen:
+                self.problem(f"{what}: another column has this name", table.where)
+            seen.add(name)
+
+    def uniques(self, table: Table, row: t.Product, uniques: list[int]) -> list[UniqueDef]:
+        found = []
+        for column in uniques:
+            name = f"{table.name}_{row.elements[column].name}_key"
+            self.claim(name, f"constraint {name!r}", table.where)
+            found.append(UniqueDef(name, (column,)))
+        return found
+
     def indexes(self, table: Table, columns: list[str], uniques: list[int]) -> list[IndexDef]:
         found: list[IndexDef] = []
+        wire = {name: said.name or name for name, said in table.columns.items()}
         for place, name in enumerate(columns):
             said = table.columns[name]
             algorithm = said.index or (IndexAlgorithm.BTREE if place in uniques else None)
             if algorithm is not None:
-                full = _index_name(table.name, [name], algorithm)
+                full = _index_name(table.name, [wire[name]], algorithm)
                 found.append(IndexDef(full, name, algorithm, (place,)))
         for index in table.indexes:
             unknown = [name for name in index.columns if name not in columns]
@@ -170,13 +274,27 @@ class _Compiler:
                 )
                 continue
             if len(set(index.columns)) < len(index.columns):
-                self.problem(f"index {index.accessor!r} repeats a column", table.where)
+                self.problem(
+                    f"index {index.accessor!r} of table {table.name!r} repeats a column",
+                    table.where,
+                )
             places = tuple(columns.index(name) for name in index.columns)
-            full = _index_name(table.name, index.columns, index.algorithm)
+            full = _index_name(table.name, [wire[x] for x in index.columns], index.algorithm)
             found.append(IndexDef(full, index.accessor, index.algorithm, places))
         for index_def in found:
-            self.claim(index_def.name, f"index {index_def.name}", table.where)
+            self.claim(index_def.name, f"index {index_def.name!r}", table.where)
+        self.index_accessors(table, [index.accessor or "" for index in found])
         return found
+
+    def index_accessors(self, table: Table, accessors: list[str]) -> None:
+        for place, accessor in enumerate(accessors):
+            what = f"index {accessor!r} of table {table.name!r}"
+            if accessor in _METHODS:
+                self.problem(f"{what}: a table's own method has this name", table.where)
+            elif not accessor.isidentifier():
+                self.problem(f"{what}: the name cannot be an attribute", table.where)
+            elif accessor in accessors[:place]:
+                self.problem(f"{what}: another index has this name", table.where)
 
     def index_types(
         self, table: Table, index: IndexDef, row: t.Product, columns: list[str]
@@ -189,10 +307,11 @@ class _Compiler:
                     "integers, bool, str, Identity, ConnectionId, UUID and plain enums",
                     table.where,
                 )
-            if index.algorithm is IndexAlgorithm.DIRECT and type_ not in _DIRECT_KINDS:
+            direct = type_ in _DIRECT_KINDS or t.is_plain_enum(type_)
+            if index.algorithm is IndexAlgorithm.DIRECT and not direct:
                 self.problem(
                     f"the direct index on {columns[place]!r} of table {table.name!r} needs a "
-                    "column of u8, u16, u32 or u64",
+                    "column of u8, u16, u32, u64 or a plain enum",
                     table.where,
                 )
 
@@ -208,7 +327,9 @@ class _Compiler:
                     table.where,
                 )
                 continue
-            found.append(SequenceDef(f"{table.name}_{name}_seq", place))
+            full = f"{table.name}_{row.elements[place].name}_seq"
+            self.claim(full, f"sequence {full!r}", table.where)
+            found.append(SequenceDef(full, place))
         return found
 
     def defaults(self, table: Table, columns: list[str], row: t.Product) -> list[DefaultValue]:
@@ -237,13 +358,18 @@ class _Compiler:
 
     def reducer(self, reducer: Reducer) -> ReducerDef | None:
         where = reducer.where
-        self.identifier("reducer", reducer.name, where)
+        self.identifier(f"reducer {reducer.name!r}", reducer.name, where)
         if inspect.iscoroutinefunction(reducer.function):
             self.problem(f"reducer {reducer.name!r} is async; reducers run to their end", where)
         try:
             hints = typing.get_type_hints(reducer.function, include_extras=True)
         except NameError as error:
-            self.problem(f"reducer {reducer.name!r}: annotation {error.name!r} is unknown", where)
+            self.problem(
+                f"reducer {reducer.name!r}: the annotation {error.name!r} is unknown", where
+            )
+            return None
+        except Exception as error:  # annotations are code, and can fail in any way
+            self.problem(f"reducer {reducer.name!r}: an annotation fails: {error}", where)
             return None
         parameters = list(inspect.signature(reducer.function).parameters.values())
         if not parameters:
@@ -284,7 +410,11 @@ class _Compiler:
                 self.problem(f"{row.__name__} is not the row of a table", reducers[0].where)
             if len(reducers) > 1:
                 names = ", ".join(reducer.name for reducer in reducers)
-                self.problem(f"{row.__name__} is scheduled by several reducers: {names}", "?")
+                self.problem(
+                    f"{row.__name__} is scheduled by several reducers: {names}; the first is at "
+                    f"{reducers[0].where}",
+                    reducers[1].where,
+                )
         return [self.schedule(table, by_row.get(declared[table.name].row)) for table in tables]
 
     def schedule(self, table: TableDef, reducers: list[Reducer] | None) -> TableDef:
@@ -301,13 +431,17 @@ class _Compiler:
                 reducer.where,
             )
             return table
-        hints = typing.get_type_hints(reducer.function, include_extras=True)
+        try:
+            hints = typing.get_type_hints(reducer.function, include_extras=True)
+        except Exception:  # the reducer's own check has said so
+            return table
         parameters = list(inspect.signature(reducer.function).parameters)[1:]
         if [hints.get(name) for name in parameters] != [reducer.on_schedule]:
             self.problem(
                 f"reducer {reducer.name!r} must take its context and one row of {table.name!r}",
                 reducer.where,
             )
+        self.claim(f"{table.name}_sched", f"schedule {table.name}_sched", reducer.where)
         schedule = ScheduleDef(f"{table.name}_sched", table.name, at[0], reducer.name)
         return TableDef(
             table.name, table.accessor, table.row, table.primary_key, table.indexes, table.uniques,
@@ -317,15 +451,24 @@ class _Compiler:
     # --- names -----------------------------------------------------------------------------------
 
     def identifier(self, what: str, name: str, where: str) -> None:
-        if unicodedata.normalize("NFC", name) != name or not _IDENTIFIER.fullmatch(name):
-            bad = next((c for c in name if not _IDENTIFIER.fullmatch(f"a{c}")), name[:1])
-            self.problem(f"{what} {name!r} is not an identifier: look at {bad!r}", where)
+        if not name:
+            self.problem(f"{what}: the name is empty", where)
+        elif unicodedata.normalize("NFC", name) != name:
+            self.problem(f"{what}: the name is not in the normal form NFC of Unicode", where)
+        elif not name.isidentifier():
+            starts = name[0].isidentifier()
+            bad = next(i for i, c in enumerate(name) if not (f"a{c}" if i else c).isidentifier())
+            hint = "" if starts else "; a name begins with a letter or _"
+            self.problem(
+                f"{what} is not an identifier: {name[bad]!r} at position {bad}{hint}", where
+            )
 
     def claim(self, name: str, what: str, where: str) -> None:
-        """Tables, indexes, constraints and sequences share one namespace."""
-        taken = self.names.setdefault(name, f"{what} at {where}")
-        if taken != f"{what} at {where}":
-            self.problem(f"{what}: the name is taken by {taken}", where)
+        """Tables, indexes, constraints, sequences and schedules share one namespace."""
+        taken = self.names.get(name)
+        if taken is not None:
+            self.problem(f"{what}: the name is taken by the {taken}", where)
+        self.names.setdefault(name, f"{what.partition(' ')[0]} declared at {where}")
 
     def unique_functions(self) -> None:
         seen: dict[str, str] = {}
@@ -340,18 +483,48 @@ class _Compiler:
             if reducer.lifecycle is not None:
                 if reducer.lifecycle in lifecycles:
                     self.problem(
-                        f"a second {reducer.lifecycle.value} reducer; the first is "
-                        f"{lifecycles[reducer.lifecycle]}",
+                        f"reducer {reducer.name!r} is a second {reducer.lifecycle.value} reducer; "
+                        f"the first is at {lifecycles[reducer.lifecycle]}",
                         reducer.where,
                     )
-                lifecycles.setdefault(reducer.lifecycle, reducer.name)
+                lifecycles.setdefault(reducer.lifecycle, reducer.where)
 
-    def unique_types(self) -> None:
-        seen: set[str] = set()
-        for name in self.builder.names:
+    # --- types -----------------------------------------------------------------------------------
+
+    def types(self) -> None:
+        """What holds for all named types: their names, their parts' names, and a finite size."""
+        sums = {declared.name: declared.where for declared in self.module.contents.sums}
+        seen: dict[str, str] = {}
+        sound = not self.problems
+        rows = {ref.index for ref in self.rows.values() if ref is not None}
+        for place, name in enumerate(self.builder.names):
+            bound = self.builder.bindings[place]
+            where = place_of(bound) if isinstance(bound, type) else sums.get(name, "?")
             if name in seen:
-                self.problem(f"two types are called {name!r}; rename one", self.module.name)
-            seen.add(name)
+                self.problem(
+                    f"two types are called {name!r}, the first at {seen[name]}; rename one", where
+                )
+            seen.setdefault(name, where)
+            type_ = self.builder.types[place]
+            if place not in rows:
+                self.parts(name, type_, where)
+            if sound:
+                self.attempt(where, partial(self.finite, name, place))
+
+    def parts(self, name: str, type_: t.Type, where: str) -> None:
+        parts: tuple[t.Element, ...] | tuple[t.Variant, ...] = ()
+        if isinstance(type_, t.Product):
+            parts = type_.elements
+        elif isinstance(type_, t.Sum):
+            parts = type_.variants
+        for part in parts:
+            self.identifier(f"{part.name!r} of type {name!r}", part.name or "", where)
+
+    def finite(self, name: str, place: int) -> None:
+        try:
+            program.least_size(t.Ref(place), self.builder.typespace)
+        except SchemaError as error:
+            raise SchemaError(f"type {name!r}: {error}") from error
 
 
 def _index_name(table: str, columns: Sequence[str], algorithm: IndexAlgorithm) -> str:

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Never, TypeVar, Union, dataclass_transform, overload
 
 from harness.module.columns import MISSING, Column, Index, column
 from harness.wire.schema import Lifecycle
@@ -52,11 +53,20 @@ class Reducer:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class SumType:
+    """A declared sum of product classes, in tag order."""
+
+    name: str
+    classes: tuple[type[Any], ...]
+    where: str
+
+
 @dataclass(slots=True, weakref_slot=True)
 class _Contents:
     tables: list[Table] = field(default_factory=list)
     reducers: list[Reducer] = field(default_factory=list)
-    sums: list[tuple[str, Any, tuple[type[Any], ...]]] = field(default_factory=list)
+    sums: list[SumType] = field(default_factory=list)
 
 
 class Module:
@@ -113,7 +123,7 @@ class Module:
             short = accessor or snake_case(class_.__name__)
             declared = Table(
                 row, short, name or snake_case(short), public, event, columns,
-                tuple(indexes), _where(class_),
+                tuple(indexes), place_of(class_),
             )  # fmt: skip
             self.contents.tables.append(declared)
             self.__dict__.pop("compiled", None)
@@ -151,11 +161,13 @@ class Module:
 
     def sum_type(self, name: str, *classes: type[Any]) -> Any:
         """Declare a sum of ``@product`` classes; the result is their union, for annotations."""
-        union: Any = classes[0]
-        for class_ in classes[1:]:
-            union = union | class_
-        self.contents.sums.append((name, union, classes))
-        return union
+        return self._sum_type(name, classes, sys._getframe(1))
+
+    def _sum_type(self, name: str, classes: tuple[type[Any], ...], caller: FrameType) -> Any:
+        where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        self.contents.sums.append(SumType(name, classes, where))
+        self.__dict__.pop("compiled", None)
+        return Union[classes] if classes else Never  # noqa: UP007  (as many as were given)
 
     def _add(
         self,
@@ -173,7 +185,7 @@ class Module:
                     name or snake_case(accessor),
                     lifecycle,
                     on_schedule,
-                    _where(function),
+                    place_of(function),
                 )
             )
             self.__dict__.pop("compiled", None)
@@ -263,8 +275,8 @@ def client_disconnected(function: F) -> F:
 
 def sum_type(name: str, *classes: type[Any]) -> Any:
     """``Module.sum_type`` of the calling file's own module."""
-    caller = sys._getframe(1).f_globals["__name__"]
-    return default_module(caller).sum_type(name, *classes)
+    caller = sys._getframe(1)
+    return default_module(caller.f_globals["__name__"])._sum_type(name, classes, caller)
 
 
 @dataclass_transform(kw_only_default=True)
@@ -289,6 +301,8 @@ def _columns(class_: type[Any]) -> dict[str, Column]:
     if kept is not None:
         return kept
     found = {}
+    if dataclasses.is_dataclass(class_):  # its own fields, or those of the class it extends
+        found = {inherited.name: Column() for inherited in dataclasses.fields(class_)}
     for name in inspect.get_annotations(class_):
         said = class_.__dict__.get(name, MISSING)
         found[name] = said if isinstance(said, Column) else Column()
@@ -296,7 +310,7 @@ def _columns(class_: type[Any]) -> dict[str, Column]:
 
 
 def _row_class(class_: C, columns: dict[str, Column]) -> C:
-    if dataclasses.is_dataclass(class_):
+    if "__dataclass_fields__" in class_.__dict__:
         return class_
     for name, said in columns.items():
         if said.auto_inc:
@@ -308,7 +322,8 @@ def _row_class(class_: C, columns: dict[str, Column]) -> C:
     return made  # type: ignore[no-any-return]  # the same class, with slots
 
 
-def _where(what: Any) -> str:
+def place_of(what: Any) -> str:
+    """``file:line`` of a class or function; ``?`` if its source is not there."""
     try:
         file = inspect.getsourcefile(what) or "?"
         line = inspect.getsourcelines(what)[1]
