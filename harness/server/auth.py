@@ -72,13 +72,7 @@ class Authority:
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
+            write_private(path, pem)
             return cls(key)
         try:
             loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
@@ -157,6 +151,18 @@ class Authority:
         if expires is None:
             del claims["exp"]
         return jwt.encode(claims, self._key, algorithm="ES256")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read: whole, or not at all."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
 
 
 def bearer(header: str | None) -> str | None:

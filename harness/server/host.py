@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, StoreError
 from harness.module import Module
-from harness.server.auth import ISSUER, Authority, bearer, identity_of
+from harness.server.auth import ISSUER, Authority, bearer, identity_of, write_private
 from harness.server.database import Database
 from harness.server.hub import Hub
 from harness.wire.values import ConnectionId, Identity
@@ -58,8 +58,7 @@ class Host:
         except (OSError, HarnessError) as error:
             raise StoreError(f"the owner's token {path} cannot be used: {error}") from error
         identity, token = authority.mint()
-        path.touch(mode=0o600)
-        path.write_text(token)
+        write_private(path, token.encode())
         return cls(authority, identity)
 
     def add(self, name: str, module: Module, data_dir: Path | None) -> Hub:

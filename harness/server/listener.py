@@ -116,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._closing_at: float | None = None
         self._heard = self._asked = time.monotonic()
         self._follower: Any = None
+        self._refused_at: float | None = None
 
     # --- the transport's side --------------------------------------------------------------------
 
@@ -129,6 +130,8 @@ class Connection(asyncio.Protocol):
         self._listener.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused_at is not None:
+            return
         if self._reader is not None:
             self._heard = time.monotonic()
             self._receive(self._reader, data)
@@ -155,8 +158,10 @@ class Connection(asyncio.Protocol):
         if self._follower is not None:
             assert self._hub is not None
             self._hub.database.logs.unfollow(self._follower)
-        if self._session is not None and self._hub is not None:
-            self._hub.disconnect(self._session)
+        # What the peer asked for and did not get is dropped with it.
+        session, self._session = self._session, None
+        if session is not None and self._hub is not None:
+            self._hub.disconnect(session)
             self._listener.tickers[self._hub.name].schedule()
 
     # --- HTTP ------------------------------------------------------------------------------------
@@ -211,7 +216,11 @@ class Connection(asyncio.Protocol):
             response = http.text(status, message)
             response.headers.append(("connection", "close"))
             self._transport.write(self._http.respond(response))
-        self._transport.close()
+        # The peer may still be sending: closing now would reset the connection, and the reset can
+        # overtake the answer. What comes is read and dropped until the peer ends, or time does.
+        self._refused_at = time.monotonic()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
     def _follow(self, hub: Hub) -> None:
         self._hub = hub
@@ -393,7 +402,10 @@ class Connection(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """Called once a second with the monotonic time in seconds."""
-        if self._reader is None:
+        if self._refused_at is not None:
+            if now - self._refused_at > CLOSE_TIMEOUT_S:
+                self._transport.abort()
+        elif self._reader is None:
             if not self._busy and self._follower is None and now - self._asked > REQUEST_TIMEOUT_S:
                 self._transport.abort()
         elif self._closing_at is not None:
