@@ -101,7 +101,8 @@ class Database:
             store = TableStore(engine, table, row, types, compiled.rows[table.name], codec)
             self.stores[table.name] = store
             handles[table.accessor] = _handle(store, table)
-        self._db = Db(handles)
+        #: The tables as reducers see them.
+        self.tables = Db(handles)
         self._callables = {
             reducer.name: _Callable(
                 reducer.name,
@@ -293,7 +294,7 @@ class Database:
         timestamp: Timestamp,
     ) -> Outcome:
         context = ReducerContext(
-            self._db, sender, connection_id, timestamp, self.identity, self._log
+            self.tables, sender, connection_id, timestamp, self.identity, self._log
         )
         self._now = timestamp.micros
         engine = self._engine

@@ -1,23 +1,18 @@
-"""Tables against a dict that does the same: any key type, any order of operations, any failure."""
+"""Tables on SQLite behave as a plain model of sets does, whatever a reducer does and how it ends."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import struct
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InternalError, ReducerError
+from harness.errors import ReducerError
 from harness.module import (
-    ConnectionId,
+    AutoIncOverflow,
     Identity,
     Module,
     ReducerContext,
@@ -25,594 +20,577 @@ from harness.module import (
     auto_inc,
     btree,
     column,
-    i8,
-    i16,
     i32,
     i64,
-    i128,
-    i256,
     u8,
-    u16,
     u32,
     u64,
-    u128,
-    u256,
 )
-from harness.server.storage import CACHED_ROWS
-from harness.server.testing import TestDatabase
+from harness.server.database import Database, OutcomeKind
+from tests.server.databases import ENDS, KINDS, call, open_database, rows, scripted
+
+MODULE = Module("storage")
 
 
-class Colour(Enum):
-    """Declared in another order than its names have."""
-
-    RED = "red"
-    BLUE = "blue"
-    AMBER = "amber"
+@MODULE.table()
+class ByNumber:
+    id: u64 = column(primary_key=True)
+    value: u8
 
 
-def integers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
-    """Mostly at the ends and around the middle, where signs and orders go wrong."""
-    least, most = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    middle = (least + most) // 2
-    edges = [least, least + 1, middle - 1, middle, middle + 1, most - 1, most]
-    return st.one_of(st.sampled_from(edges), st.integers(least, most))
+@MODULE.table()
+class ByText:
+    id: str = column(primary_key=True)
+    value: u8
 
 
-TEXTS = st.one_of(
-    st.sampled_from(["", "\0", "a", "a\0", "a\0b", "A", "ä", "z", "￿", "\U00010000", "it's", '"']),
-    st.text(max_size=4),
-)
-#: Key types with their values and what Python orders them by.
-KEYS: dict[str, tuple[Any, st.SearchStrategy[Any], Callable[[Any], Any]]] = {
-    "bool": (bool, st.booleans(), int),
-    "str": (str, TEXTS, lambda text: text.encode()),
-    "Identity": (Identity, integers(256, signed=False).map(Identity.from_int), int),
-    "ConnectionId": (ConnectionId, integers(128, signed=False).map(ConnectionId.from_int), int),
-    "UUID": (uuid.UUID, integers(128, signed=False).map(lambda n: uuid.UUID(int=n)), int),
-    "enum": (Colour, st.sampled_from(Colour), list(Colour).index),
-} | {
-    name: (annotation, integers(int(name[1:]), signed=name[0] == "i"), int)
-    for name, annotation in {
-        "i8": i8, "i16": i16, "i32": i32, "i64": i64, "i128": i128, "i256": i256,
-        "u8": u8, "u16": u16, "u32": u32, "u64": u64, "u128": u128, "u256": u256,
-    }.items()
-}  # fmt: skip
-
-#: Values that compare oddly as numbers and must come back bit by bit.
-WEIGHTS = st.sampled_from([0.0, -0.0, 1.5, math.inf, -math.inf, math.nan])
-
-each_key = pytest.mark.parametrize("kind", KEYS)
-
-Step = Callable[[ReducerContext], None]
+@MODULE.table()
+class ByWho:
+    id: Identity = column(primary_key=True)
+    value: u8
 
 
-@dataclass
-class Rig:
-    """A module with one table over a key type, and a reducer that does what the test says."""
+@MODULE.table()
+class Loose:
+    id: u8
+    value: str
 
-    kind: str
-    keyed: bool = True
-    steps: list[Step] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        key_type, self.keys, self.order = KEYS[self.kind]
-        module = self.module = Module(f"rig_{self.kind}")
-        body: dict[str, Any] = {
-            "__annotations__": {"key": key_type, "mark": i16, "twin": key_type, "weight": float},
-            "__module__": __name__,
+@MODULE.table()
+class Extra:
+    id: i32 = column(primary_key=True)
+    code: str = column(unique=True)
+    value: u8
+
+
+@MODULE.table(indexes=[btree("by_both", "x", "y")])
+class Indexed:
+    id: u32 = column(primary_key=True)
+    x: i32
+    y: i64
+
+
+@MODULE.table(event=True)
+class Happened:
+    id: u8
+
+
+play = scripted(MODULE)
+
+NUMBERS = [0, 1, 2, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
+TEXTS = ["", "a", "a\0", "b", "𝄞"]
+WHO = [Identity.from_int(x) for x in (0, 1, 1 << 255)]
+
+_value = st.integers(0, 2)
+ROWS: dict[str, st.SearchStrategy[Any]] = {
+    "by_number": st.builds(ByNumber, id=st.sampled_from(NUMBERS), value=_value),
+    "by_text": st.builds(ByText, id=st.sampled_from(TEXTS), value=_value),
+    "by_who": st.builds(ByWho, id=st.sampled_from(WHO), value=_value),
+    "loose": st.builds(Loose, id=_value, value=st.sampled_from(TEXTS)),
+    "extra": st.builds(Extra, id=st.integers(-2, 2), code=st.sampled_from(TEXTS[:3]), value=_value),
+    "indexed": st.builds(
+        Indexed, id=st.integers(0, 5), x=st.integers(-1, 1), y=st.sampled_from([-(1 << 63), -1, 0])
+    ),
+}
+UNIQUES = {name: ["id"] for name in ROWS} | {"loose": [], "extra": ["id", "code"]}
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+class Clash(Exception):
+    pass
+
+
+class Missing(Exception):
+    pass
+
+
+class Model:
+    """One table as a list of rows: slow, and plainly right."""
+
+    def __init__(self, name: str, found: list[Any]) -> None:
+        self.uniques = UNIQUES[name]
+        self.rows = list(found)
+
+    def insert(self, row: Any) -> Any:
+        if row not in self.rows:
+            self._check(row, self.rows)
+            self.rows.append(row)
+        return row
+
+    def update(self, row: Any) -> Any:
+        old = self.find("id", row.id)
+        if old is None:
+            raise Missing
+        rest = [other for other in self.rows if other != old]
+        self._check(row, rest)
+        self.rows = [*rest, row]
+        return row
+
+    def find(self, name: str, value: Any) -> Any:
+        return next((row for row in self.rows if getattr(row, name) == value), None)
+
+    def delete_unique(self, name: str, value: Any) -> bool:
+        return self.delete_where(lambda row: getattr(row, name) == value) > 0
+
+    def delete(self, row: Any) -> bool:
+        return self.delete_where(lambda other: other == row) > 0
+
+    def filter(self, test: Callable[[Any], bool]) -> list[Any]:
+        return sorted(filter(test, self.rows), key=lambda row: (row.x, row.y, row.id))
+
+    def delete_where(self, test: Callable[[Any], bool]) -> int:
+        before = len(self.rows)
+        self.rows = [row for row in self.rows if not test(row)]
+        return before - len(self.rows)
+
+    def _check(self, row: Any, others: list[Any]) -> None:
+        for other in others:
+            if any(getattr(row, name) == getattr(other, name) for name in self.uniques):
+                raise Clash
+
+
+# --- operations ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The same on the real table's handle and on the model."""
+
+    what: str
+    table: str
+    row: Any
+    ends: tuple[tuple[str, int], ...] = ()
+
+    def real(self, handle: Any) -> Any:
+        row = self.row
+        match self.what:
+            case "insert":
+                return handle.insert(row)
+            case "try_insert":
+                return handle.try_insert(row)
+            case "update":
+                return handle.id.update(row)
+            case "insert_or_update":
+                return handle.id.insert_or_update(row)
+            case "delete_unique":
+                return handle.id.delete(row.id)
+            case "delete_code":
+                return handle.code.delete(row.code)
+            case "find_code":
+                return handle.code.find(row.code)
+            case "delete":
+                return handle.delete(row)
+            case "clear":
+                return handle.clear()
+            case "filter":
+                found = list(handle.by_both.filter(row.x, **dict(self.ends)))
+                assert [(r.x, r.y) for r in found] == sorted((r.x, r.y) for r in found)
+                return sorted(found, key=lambda r: (r.x, r.y, r.id))
+            case "delete_filter":
+                return handle.by_both.delete(row.x, **dict(self.ends))
+        raise AssertionError(self.what)
+
+    def modelled(self, model: Model) -> Any:
+        row = self.row
+        match self.what:
+            case "insert":
+                return model.insert(row)
+            case "try_insert":
+                try:
+                    return model.insert(row)
+                except Clash:
+                    return None
+            case "update":
+                return model.update(row)
+            case "insert_or_update":
+                if model.find("id", row.id) is None:
+                    return model.insert(row)
+                return model.update(row)
+            case "delete_unique":
+                return model.delete_unique("id", row.id)
+            case "delete_code":
+                return model.delete_unique("code", row.code)
+            case "find_code":
+                return model.find("code", row.code)
+            case "delete":
+                return model.delete(row)
+            case "clear":
+                return model.delete_where(lambda _: True)
+            case "filter":
+                return model.filter(self._test)
+            case "delete_filter":
+                return model.delete_where(self._test)
+        raise AssertionError(self.what)
+
+    def _test(self, row: Any) -> bool:
+        tests = {
+            "ge": lambda end: row.y >= end,
+            "gt": lambda end: row.y > end,
+            "le": lambda end: row.y <= end,
+            "lt": lambda end: row.y < end,
         }
-        if self.keyed:
-            body["key"] = column(primary_key=True)
-        indexes = [btree("by_twin", "twin"), btree("by_mark", "mark", "twin")]
-        self.row = module.table(name="thing", indexes=indexes)(type("Thing", (), body))
-
-        @module.reducer
-        def run(ctx: ReducerContext) -> None:
-            for step in self.steps:
-                step(ctx)
-
-    def make(self, key: Any, mark: int, twin: Any, weight: float) -> Any:
-        return self.row(key=key, mark=mark, twin=twin, weight=weight)
-
-    def rows(self) -> st.SearchStrategy[Any]:
-        marks = st.integers(-2, 2)
-        return st.builds(self.make, self.keys, marks, self.keys, WEIGHTS)
-
-    def run(self, db: TestDatabase, *steps: Step) -> Any:
-        self.steps[:] = steps
-        return db.call("run")
+        return row.x == self.row.x and all(tests[name](end) for name, end in self.ends)
 
 
-RIGS = {kind: Rig(kind) for kind in KEYS}
-BAGS = {kind: Rig(kind, keyed=False) for kind in ("u64", "str")}
+# Ends beyond what the column can hold are ends all the same.
+_END = st.sampled_from([-(1 << 63) - 1, -(1 << 63), -2, -1, 0, 1, 1 << 63])
+_ENDS = st.tuples(
+    st.one_of(st.none(), st.tuples(st.sampled_from(["ge", "gt"]), _END)),
+    st.one_of(st.none(), st.tuples(st.sampled_from(["le", "lt"]), _END)),
+).map(lambda pair: tuple(end for end in pair if end is not None))
 
 
-def image(row: Any) -> tuple[Any, ...]:
-    """A row's values such that equal means identical: floats by their bits."""
-    values = dataclasses.astuple(row)
-    return tuple(struct.pack("<d", x) if isinstance(x, float) else x for x in values)
+def _operations(name: str) -> st.SearchStrategy[Operation]:
+    kinds = ["insert", "insert", "try_insert", "delete", "clear"]
+    if UNIQUES[name]:
+        kinds += ["update", "update", "insert_or_update", "delete_unique"]
+    if name == "extra":
+        kinds += ["delete_code", "find_code"]
+    if name == "indexed":
+        kinds += ["filter", "filter", "delete_filter"]
+    ends = _ENDS if name == "indexed" else st.just(())
+    return st.builds(Operation, st.sampled_from(kinds), st.just(name), ROWS[name], ends)
 
 
-class Twin:
-    """What the table must hold: rows by key, or by themselves where there is no key."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
-        self.rows: dict[Any, Any] = {}
-
-    def name(self, row: Any) -> Any:
-        return row.key if self.rig.keyed else image(row)
-
-    def insert(self, row: Any) -> bool:
-        old = self.rows.setdefault(self.name(row), row)
-        return image(old) == image(row)
-
-    def images(self) -> set[Any]:
-        return {image(row) for row in self.rows.values()}
-
-
-def check(db: TestDatabase, twin: Twin) -> None:
-    table = db.table("thing")
-    found = [image(row) for row in table.iter()]
-    assert len(found) == len(set(found))
-    assert set(found) == twin.images()
-    assert table.count() == len(twin.rows) == db.database.count("thing")
-
-
-def operation(rig: Rig) -> st.SearchStrategy[tuple[str, Any]]:
-    rows, keys = rig.rows(), rig.keys
-    operations = [
-        st.tuples(st.just("insert"), rows), st.tuples(st.just("insert"), rows),
-        st.tuples(st.just("delete_row"), rows), st.tuples(st.just("by_mark"), st.integers(-2, 2)),
-        st.tuples(st.just("clear"), st.none()),
-    ]  # fmt: skip
-    if rig.keyed:
-        operations += [
-            st.tuples(st.just("update"), rows), st.tuples(st.just("update"), rows),
-            st.tuples(st.just("delete"), keys), st.tuples(st.just("find"), keys),
-            st.tuples(st.just("insert_or_update"), rows),
-        ]  # fmt: skip
-    return st.one_of(operations)
-
-
-def perform(ctx: ReducerContext, twin: Twin, name: str, value: Any) -> None:
-    """One operation on table and twin, which must agree on what it says."""
-    table, rows = ctx.db.thing, twin.rows
-    if name == "insert":
-        if twin.insert(value):
-            assert image(table.insert(value)) == image(value)
-        else:
-            assert table.try_insert(value) is None
-    elif name == "update":
-        if value.key in rows:
-            rows[value.key] = table.key.update(value)
-        else:
-            with pytest.raises(ReducerError, match="no row of thing has key"):
-                table.key.update(value)
-    elif name == "insert_or_update":
-        rows[value.key] = table.key.insert_or_update(value)
-    elif name == "delete":
-        assert table.key.delete(value) == (rows.pop(value, None) is not None)
-    elif name == "find":
-        found = table.key.find(value)
-        assert (found and image(found)) == (rows.get(value) and image(rows[value]))
-    elif name == "delete_row":
-        old = rows.get(twin.name(value))
-        there = old is not None and image(old) == image(value)
-        if there:
-            del rows[twin.name(value)]
-        assert table.delete(value) == there
-    elif name == "by_mark":
-        gone = [key for key, row in rows.items() if row.mark == value]
-        assert table.by_mark.delete(value) == len(gone)
-        for key in gone:
-            del rows[key]
-    else:
-        assert table.clear() == len(rows)
-        rows.clear()
-
-
-@st.composite
-def histories(draw: st.DrawFn, rig: Rig) -> list[tuple[bool, list[tuple[str, Any]]]]:
-    """Transactions: operations, and whether the reducer fails after them."""
-    pool = draw(st.lists(rig.rows(), min_size=1, max_size=5))
-    # Rows meet often: most are taken from a small pool, with another mark.
-    again = st.builds(
-        lambda row, mark: dataclasses.replace(row, mark=mark),
-        st.sampled_from(pool), st.integers(-2, 2),
-    )  # fmt: skip
-
-    def familiar(step: tuple[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
-        name, value = step
-        if dataclasses.is_dataclass(value):
-            return st.tuples(st.just(name), again)
-        if name in ("delete", "find"):
-            return st.tuples(st.just(name), again.map(lambda row: row.key))
-        return st.just(step)
-
-    step = st.one_of(operation(rig), operation(rig).flatmap(familiar))
-    return draw(st.lists(st.tuples(st.booleans(), st.lists(step, max_size=6)), max_size=6))
-
-
-class Enough(Exception):
-    """What the failing reducers raise; a class of its own, so that nothing else passes for it."""
-
-
-def replay(rig: Rig, data: st.DataObject) -> None:
-    twin = Twin(rig)
-    with TestDatabase(rig.module) as db:
-        for fails, operations in data.draw(histories(rig)):
-            before = dict(twin.rows)
-            images = twin.images()
-
-            def play(
-                ctx: ReducerContext, operations: Any = operations, fails: bool = fails
-            ) -> None:
-                for name, value in operations:
-                    perform(ctx, twin, name, value)
-                if fails:
-                    raise Enough
-
-            if fails:
-                with pytest.raises(InternalError, match="^Enough"):
-                    rig.run(db, play)
-                twin.rows = before
-            else:
-                changes = rig.run(db, play).get("thing")
-                decode = db.database.stores["thing"].decode
-                inserts = [image(decode(x)) for x in changes.inserts] if changes else []
-                deletes = [image(decode(x)) for x in changes.deletes] if changes else []
-                assert set(inserts) == twin.images() - images
-                assert set(deletes) == images - twin.images()
-                assert len(inserts) == len(set(inserts))
-                assert len(deletes) == len(set(deletes))
-            check(db, twin)
-
-
-@each_key
-@given(data=st.data())
-@settings(max_examples=25, deadline=None)
-def test_a_table_is_a_dict(kind: str, data: st.DataObject) -> None:
-    replay(RIGS[kind], data)
-
-
-@pytest.mark.parametrize("kind", BAGS)
-@given(data=st.data())
-@settings(max_examples=50, deadline=None)
-def test_a_table_without_key_is_a_set(kind: str, data: st.DataObject) -> None:
-    replay(BAGS[kind], data)
-
-
-@each_key
-@given(data=st.data())
-@settings(max_examples=30, deadline=None)
-def test_ranges_follow_the_order_of_the_type(kind: str, data: st.DataObject) -> None:
-    rig = RIGS[kind]
-    rows = data.draw(st.lists(rig.rows(), max_size=12, unique_by=lambda row: row.key))
-    mark = data.draw(st.one_of(st.none(), st.integers(-2, 2)))
-    low = data.draw(st.sampled_from([None, "ge", "gt"]))
-    high = data.draw(st.sampled_from([None, "le", "lt"]))
-    ends = {name: data.draw(rig.keys) for name in (low, high) if name}
-    order = rig.order
-
-    def inside(row: Any) -> bool:
-        place = order(row.twin)
-        return (
-            (mark is None or row.mark == mark)
-            and ("ge" not in ends or place >= order(ends["ge"]))
-            and ("gt" not in ends or place > order(ends["gt"]))
-            and ("le" not in ends or place <= order(ends["le"]))
-            and ("lt" not in ends or place < order(ends["lt"]))
-        )
-
-    with TestDatabase(rig.module) as db:
-        for row in rows:
-            rig.run(db, lambda ctx, row=row: ctx.db.thing.insert(row))
-        table = db.table("thing")
-        if mark is None:
-            found = list(table.by_twin.filter(**ends))
-        else:
-            found = list(table.by_mark.filter(mark, **ends))
-        assert [order(row.twin) for row in found] == sorted(
-            order(row.twin) for row in rows if inside(row)
-        )
-        assert {image(row) for row in found} == {image(row) for row in rows if inside(row)}
-
-
-def test_a_negative_control_of_the_twin() -> None:
-    """The comparison that all tests above rest on sees a row too many, and one changed."""
-    rig = RIGS["u64"]
-    row = rig.make(1, 0, 1, 0.0)
-    with TestDatabase(rig.module) as db:
-        rig.run(db, lambda ctx: ctx.db.thing.insert(row))
-        for wrong in ([], [rig.make(1, 0, 1, -0.0)], [row, rig.make(2, 0, 1, 0.0)]):
-            twin = Twin(rig)
-            for other in wrong:
-                twin.insert(other)
-            with pytest.raises(AssertionError):
-                check(db, twin)
-
-
-@pytest.mark.parametrize(
-    ("ends", "expected"),
-    [
-        ({"ge": -1}, [0, 5, 2**64 - 1]),
-        ({"gt": -(2**70)}, [0, 5, 2**64 - 1]),
-        ({"ge": 2**64}, []),
-        ({"gt": 2**64 - 1}, []),
-        ({"le": 2**70}, [0, 5, 2**64 - 1]),
-        ({"lt": 0}, []),
-        ({"le": -1}, []),
-        ({"ge": 2**63, "lt": 2**64}, [2**64 - 1]),
-        ({"gt": 0, "le": 2**63}, [5]),
-    ],
+OPERATIONS = st.sampled_from(list(ROWS)).flatmap(_operations)
+TRANSACTIONS = st.lists(
+    st.tuples(st.sampled_from(list(ENDS)), st.lists(OPERATIONS, max_size=8)), max_size=8
 )
-def test_ends_beyond_the_type(ends: dict[str, int], expected: list[int]) -> None:
-    rig = RIGS["u64"]
-    with TestDatabase(rig.module) as db:
-        for number in (5, 2**64 - 1, 0):
-            row = rig.make(number, 0, number, 0.0)
-            rig.run(db, lambda ctx, row=row: ctx.db.thing.insert(row))
-        assert [row.twin for row in db.table("thing").by_twin.filter(**ends)] == expected
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [("u64", 2**64), ("u64", -1), ("u8", 300), ("i256", 2**255), ("u128", -1), ("str", "\ud800")],
-)
-def test_nothing_is_found_beyond_the_type(kind: str, value: Any) -> None:
-    rig = RIGS[kind]
-    with TestDatabase(rig.module) as db:
-        table = db.table("thing")
-        assert table.key.find(value) is None
-        assert table.key.delete(value) is False
-        assert list(table.by_twin.filter(value)) == []
-        assert db.database.lookup("thing", 0, value) == []
+# --- comparing -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [("u64", "5"), ("u32", 5.0), ("u32", "5"), ("str", 5), ("i128", "x"), ("enum", 0)],
-)
-def test_a_value_of_another_type_finds_nothing_by_accident(kind: str, value: Any) -> None:
-    """SQLite would turn the text 5 into the number."""
-    with TestDatabase(RIGS[kind].module) as db, pytest.raises(TypeError):
-        db.table("thing").key.find(value)
+def _sorted(found: list[Any]) -> list[str]:
+    return sorted(map(repr, found))
 
 
-PAIRS = Module("pairs")
-
-
-@PAIRS.table()
-class Pair:
-    left: u32 = column(primary_key=True)
-    right: str = column(unique=True)
-
-
-PLAN: list[Step] = []
-
-
-@PAIRS.reducer
-def run(ctx: ReducerContext) -> None:
-    for step in PLAN:
-        step(ctx)
-
-
-def pairs(db: TestDatabase, *steps: Step) -> Any:
-    PLAN[:] = steps
-    return db.call("run")
-
-
-def test_two_unique_columns() -> None:
-    with TestDatabase(PAIRS) as db:
-        pairs(db, lambda ctx: ctx.db.pair.insert(Pair(left=1, right="a")))
-        pairs(db, lambda ctx: ctx.db.pair.insert(Pair(left=2, right="b")))
-        for taken, text in (
-            (Pair(left=1, right="c"), "a row of pair has left 1 already"),
-            (Pair(left=3, right="a"), "a row of pair has right a already"),
-        ):
-            with pytest.raises(ReducerError, match=text):
-                pairs(db, lambda ctx, row=taken: ctx.db.pair.insert(row))
-        with pytest.raises(ReducerError, match="a row of pair has right b already"):
-            pairs(db, lambda ctx: ctx.db.pair.left.update(Pair(left=1, right="b")))
-        table = db.table("pair")
-        assert table.right.find("b") == Pair(left=2, right="b")
-        assert sorted(row.left for row in table.iter()) == [1, 2]
-        changes = pairs(db, lambda ctx: ctx.db.pair.right.delete("b"))
-        assert len(changes["pair"].deletes) == 1
-        assert table.left.find(2) is None
-        assert table.count() == 1
-
-
-def test_a_refused_row_leaves_the_transaction_alive() -> None:
-    def clash(ctx: ReducerContext) -> None:
-        ctx.db.pair.insert(Pair(left=1, right="a"))
-        with pytest.raises(UniqueConstraintViolation):
-            ctx.db.pair.insert(Pair(left=2, right="a"))
-        ctx.db.pair.insert(Pair(left=2, right="b"))
-
-    with TestDatabase(PAIRS) as db:
-        changes = pairs(db, clash)
-        assert len(changes["pair"].inserts) == 2
-
-
-def test_keys_that_wander_are_brought_back() -> None:
-    """Undoing meets keys that have changed hands in the meantime."""
-
-    def swap(ctx: ReducerContext) -> None:
-        table = ctx.db.pair
-        for left in (1, 2):
-            table.left.delete(left)
-        table.insert(Pair(left=1, right="b"))
-        table.insert(Pair(left=2, right="a"))
-        table.left.update(Pair(left=2, right="c"))
-        raise ReducerError("back")
-
-    with TestDatabase(PAIRS) as db:
-        pairs(db, lambda ctx: ctx.db.pair.insert(Pair(left=1, right="a")))
-        pairs(db, lambda ctx: ctx.db.pair.insert(Pair(left=2, right="b")))
-        with pytest.raises(ReducerError, match="back"):
-            pairs(db, swap)
-        rows = sorted(db.table("pair").iter(), key=lambda row: row.left)
-        assert rows == [Pair(left=1, right="a"), Pair(left=2, right="b")]
-        assert db.table("pair").count() == 2
-
-
-def test_more_rows_than_are_kept_at_hand() -> None:
-    number = CACHED_ROWS + 100
-
-    def fill(ctx: ReducerContext) -> None:
-        for left in range(number):
-            ctx.db.pair.insert(Pair(left=left, right=f"{left}"))
+def _compare(database: Database, models: dict[str, Model]) -> None:
+    """Rows, counts, and what every unique column and index finds."""
+    for name, model in models.items():
+        assert _sorted(rows(database, name)) == _sorted(model.rows)
+        assert database.count(name) == len(model.rows)
 
     def look(ctx: ReducerContext) -> None:
-        for _ in range(2):
-            for left in range(number):
-                assert ctx.db.pair.left.find(left).right == f"{left}"
+        for name, model in models.items():
+            handle = getattr(ctx.db, name)
+            assert handle.count() == len(model.rows)
+            assert _sorted(list(handle.iter())) == _sorted(model.rows)
+            for unique in UNIQUES[name]:
+                for row in model.rows:
+                    assert getattr(handle, unique).find(getattr(row, unique)) == row
+        for number in NUMBERS:
+            found = models["by_number"].find("id", number)
+            assert ctx.db.by_number.id.find(number) == found
+        for code in TEXTS:
+            assert ctx.db.extra.code.find(code) == models["extra"].find("code", code)
+        for x in (-1, 0, 1):
+            found_rows = list(ctx.db.indexed.by_both.filter(x))
+            wanted = [row for row in models["indexed"].rows if row.x == x]
+            assert _sorted(found_rows) == _sorted(wanted)
 
-    with TestDatabase(PAIRS) as db:
-        pairs(db, fill)
-        pairs(db, look)
-
-
-def test_rows_are_copies() -> None:
-    with TestDatabase(PAIRS) as db:
-        row = Pair(left=1, right="a")
-        pairs(db, lambda ctx: ctx.db.pair.insert(row))
-        row.right = "changed"
-        found = db.table("pair").left.find(1)
-        assert found.right == "a"
-        found.right = "changed"
-        assert db.table("pair").left.find(1).right == "a"
-
-
-def test_names_that_differ_in_capitals_only() -> None:
-    """SQLite does not tell them apart."""
-    module = Module("capitals")
-    indexes = [btree("by_both", "a", "b")]
-    body = {"a": u32, "b": u32}
-    for name in ("thing", "Thing", "i0_1_thing"):
-        row = type("Row", (), {"__annotations__": body, "__module__": __name__})
-        module.table(name=name, accessor=f"{name}_x", indexes=indexes)(
-            type(f"Row{name}", (), {"__annotations__": body, "__module__": __name__})
-        )
-        del row
-    with TestDatabase(module) as db:
-        assert [db.database.count(name) for name in ("thing", "Thing", "i0_1_thing")] == [0, 0, 0]
+    outcome = play(database, look)
+    assert outcome.kind is OutcomeKind.COMMITTED, list(database.logs)[-1]
+    assert not outcome.changes
 
 
-def test_a_table_without_columns_holds_one_row() -> None:
-    module = Module("unit")
+def _play(database: Database, models: dict[str, Model], end: str, script: list[Operation]) -> Any:
+    """One reducer call on both sides; the models are what they should be afterwards."""
+    before = {name: list(model.rows) for name, model in models.items()}
 
-    @module.table()
-    class Nothing:
-        pass
+    def run(ctx: ReducerContext) -> None:
+        for operation in script:
+            handle, model = getattr(ctx.db, operation.table), models[operation.table]
+            try:
+                expected = operation.modelled(model)
+            except Clash:
+                with pytest.raises(UniqueConstraintViolation):
+                    operation.real(handle)
+            except Missing:
+                with pytest.raises(ReducerError, match="no row of"):
+                    operation.real(handle)
+            else:
+                assert operation.real(handle) == expected, operation
+        error = ENDS[end]
+        if error is not None:
+            raise error
 
-    @module.reducer
-    def add(ctx: ReducerContext) -> None:
-        ctx.db[Nothing].insert(Nothing())
-        ctx.db[Nothing].insert(Nothing())
-
-    with TestDatabase(module) as db:
-        assert db.call("add")["nothing"].inserts == [b""]
-        assert list(db.table("nothing").iter()) == [Nothing()]
-
-
-EVENTS = Module("events")
-
-
-@EVENTS.table(public=True, event=True)
-class Fired:
-    number: u32
-
-
-@EVENTS.reducer
-def fire(ctx: ReducerContext, number: u32, fails: bool) -> None:
-    ctx.db[Fired].insert(Fired(number=number))
-    if fails:
-        raise ReducerError("no")
-
-
-def test_event_tables_tell_and_forget() -> None:
-    with TestDatabase(EVENTS) as db:
-        assert db.call("fire", 7, False)["fired"].inserts == [struct.pack("<I", 7)]
-        assert db.table("fired").count() == 0
-        assert list(db.table("fired").iter()) == []
-        with pytest.raises(ReducerError):
-            db.call("fire", 8, True)
-        # What the failed call fired is not told with the next one.
-        assert db.call("fire", 9, False)["fired"].inserts == [struct.pack("<I", 9)]
+    outcome = play(database, run)
+    assert outcome.kind is KINDS[end], list(database.logs)[-1]
+    if end != "commit":
+        assert not outcome.changes
+        for name, model in models.items():
+            model.rows = before[name]
+        return outcome
+    for name, model in models.items():
+        changes = outcome.changes.get(name)
+        store = database.stores[name]
+        came = [] if changes is None else [store.decode(data) for data in changes.inserts]
+        went = [] if changes is None else [store.decode(data) for data in changes.deletes]
+        assert _sorted(came) == _sorted([row for row in model.rows if row not in before[name]])
+        assert _sorted(went) == _sorted([row for row in before[name] if row not in model.rows])
+        assert changes is None or came or went, "a table without changes is not named"
+    return outcome
 
 
-COUNTERS = Module("counters")
+@given(transactions=TRANSACTIONS)
+def test_tables_are_what_the_model_says(transactions: list[tuple[str, list[Operation]]]) -> None:
+    database = open_database(MODULE)
+    try:
+        models = {name: Model(name, []) for name in ROWS}
+        for end, script in transactions:
+            _play(database, models, end, script)
+            _compare(database, models)
+            if end == "crash":
+                database.commit()  # ticks end here and there
+    finally:
+        database.close()
 
 
-@COUNTERS.table()
-class Ticket:
-    id: u64 = auto_inc(primary_key=True)
-    text: str
+# --- single rules --------------------------------------------------------------------------------
 
 
-@COUNTERS.table()
-class Tiny:
+@pytest.fixture
+def database() -> Any:
+    opened = open_database(MODULE)
+    yield opened
+    opened.close()
+
+
+def _commit(database: Database, script: Callable[[ReducerContext], Any]) -> Any:
+    outcome = play(database, lambda ctx: None if script(ctx) is None else None)
+    assert outcome.kind is OutcomeKind.COMMITTED, (outcome.error, list(database.logs)[-1:])
+    return outcome
+
+
+def test_an_identical_row_again_is_nothing(database: Database) -> None:
+    row = Extra(id=1, code="a", value=1)
+    _commit(database, lambda ctx: ctx.db.extra.insert(row))
+    assert not _commit(database, lambda ctx: ctx.db.extra.insert(row)).changes
+    assert database.count("extra") == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (Extra(id=1, code="b", value=1), "a row of extra has id 1 already"),
+        (Extra(id=2, code="a", value=1), "a row of extra has code a already"),
+    ],
+)
+def test_another_row_with_a_taken_key_is_refused(database: Database, row: Any, says: str) -> None:
+    _commit(database, lambda ctx: ctx.db.extra.insert(Extra(id=1, code="a", value=1)))
+    outcome = play(database, lambda ctx: ctx.db.extra.insert(row) and None)
+    assert (outcome.kind, outcome.error) == (OutcomeKind.FAILED, says)
+
+
+def test_an_update_that_changes_nothing_is_nothing(database: Database) -> None:
+    row = ByNumber(id=1, value=1)
+    _commit(database, lambda ctx: ctx.db.by_number.insert(row))
+    assert not _commit(database, lambda ctx: ctx.db.by_number.id.update(row)).changes
+
+
+def test_an_update_that_clashes_elsewhere_changes_nothing(database: Database) -> None:
+    def fill(ctx: ReducerContext) -> None:
+        ctx.db.extra.insert(Extra(id=1, code="a", value=1))
+        ctx.db.extra.insert(Extra(id=2, code="b", value=1))
+
+    def clash(ctx: ReducerContext) -> None:
+        ctx.db.extra.id.update(Extra(id=1, code="b", value=1))
+
+    _commit(database, fill)
+    outcome = play(database, clash)
+    assert (outcome.kind, outcome.error) == (
+        OutcomeKind.FAILED,
+        "a row of extra has code b already",
+    )
+    assert _sorted(rows(database, "extra")) == _sorted(
+        [Extra(id=1, code="a", value=1), Extra(id=2, code="b", value=1)]
+    )
+
+
+def test_what_comes_and_goes_in_one_call_leaves_no_trace(database: Database) -> None:
+    def flicker(ctx: ReducerContext) -> None:
+        ctx.db.loose.insert(Loose(id=1, value="x"))
+        ctx.db.loose.delete(Loose(id=1, value="x"))
+
+    assert not _commit(database, flicker).changes
+
+
+def test_rows_come_out_as_copies(database: Database) -> None:
+    def change(ctx: ReducerContext) -> None:
+        ctx.db.by_number.insert(ByNumber(id=1, value=1))
+        row = ctx.db.by_number.id.find(1)
+        row.value = 9
+        assert ctx.db.by_number.id.find(1).value == 1
+        (again,) = ctx.db.by_number.iter()
+        again.value = 9
+        assert ctx.db.by_number.id.find(1).value == 1
+
+    _commit(database, change)
+
+
+def test_an_iterator_shows_the_moment_of_the_call(database: Database) -> None:
+    def change(ctx: ReducerContext) -> None:
+        for i in range(3):
+            ctx.db.by_number.insert(ByNumber(id=i, value=0))
+        for row in ctx.db.by_number.iter():
+            ctx.db.by_number.id.delete(row.id)
+        assert ctx.db.by_number.count() == 0
+
+    _commit(database, change)
+
+
+@pytest.mark.parametrize("end", ["commit", "refuse", "crash", "time out"])
+def test_event_rows_are_told_and_not_kept(database: Database, end: str) -> None:
+    def happen(ctx: ReducerContext) -> None:
+        ctx.db.happened.insert(Happened(id=1))
+        if (error := ENDS[end]) is not None:
+            raise error
+
+    outcome = play(database, happen)
+    told = {name: changes.inserts for name, changes in outcome.changes.items()}
+    assert told == ({"happened": [b"\x01"]} if end == "commit" else {})
+    assert database.count("happened") == 0
+    assert not database.all_rows("happened")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda ctx: ctx.db.by_number.insert(ByNumber(id=-1, value=0)), "ByNumber"),
+        (lambda ctx: ctx.db.by_number.insert(ByNumber(id=1, value=256)), "ByNumber"),
+        (lambda ctx: ctx.db.by_text.insert(ByText(id=5, value=0)), "ByText"),
+        (lambda ctx: ctx.db.by_text.insert(ByText(id="\ud800", value=0)), "ByText"),
+    ],
+)
+def test_a_row_that_does_not_fit_its_type_crashes_the_call(
+    database: Database, wrong: Any, says: str
+) -> None:
+    outcome = play(database, lambda ctx: wrong(ctx) and None)
+    assert outcome.kind is OutcomeKind.CRASHED
+    assert says in list(database.logs)[-1].message
+    assert database.count("by_number") == database.count("by_text") == 0
+
+
+def test_keys_beyond_the_type_find_nothing(database: Database) -> None:
+    def look(ctx: ReducerContext) -> None:
+        for number in (-1, 1 << 64, 1 << 200):
+            assert ctx.db.by_number.id.find(number) is None
+            assert ctx.db.by_number.id.delete(number) is False
+        assert ctx.db.by_text.id.find("\ud800") is None
+
+    assert not _commit(database, look).changes
+
+
+def test_unknown_names_are_answered_with_the_nearest(database: Database) -> None:
+    def look(ctx: ReducerContext) -> None:
+        with pytest.raises(AttributeError, match="no table 'by_nunber'; did you mean 'by_number'"):
+            _ = ctx.db.by_nunber
+        with pytest.raises(AttributeError, match="did you mean 'by_both'"):
+            _ = ctx.db.indexed.by_boht
+
+    _commit(database, look)
+
+
+def test_ranges_have_one_end_a_side_and_a_column(database: Database) -> None:
+    def look(ctx: ReducerContext) -> None:
+        with pytest.raises(ValueError, match="one lower and one upper end"):
+            ctx.db.indexed.by_both.filter(1, ge=1, gt=1)
+        with pytest.raises(ValueError, match="leaves no column for a range"):
+            ctx.db.indexed.by_both.filter(1, 2, ge=1)
+        with pytest.raises(ValueError, match="3 values for an index of 2 columns"):
+            ctx.db.indexed.by_both.filter(1, 2, 3)
+
+    _commit(database, look)
+
+
+# --- auto-increment ------------------------------------------------------------------------------
+
+NUMBERED = Module("numbered")
+
+
+@NUMBERED.table()
+class Small:
     id: u8 = auto_inc(primary_key=True)
-    text: str
 
 
-@COUNTERS.reducer
-def draw(ctx: ReducerContext, count: u32, fails: bool) -> None:
-    for i in range(count):
-        given = Ticket(text=f"{i}")
-        drawn = ctx.db[Ticket].insert(given)
-        assert drawn.id > 0
-        assert given.id == 0, "the caller's own row stays as it was"
-    if fails:
-        raise ReducerError("no")
+@NUMBERED.table()
+class Large:
+    id: u64 = auto_inc(primary_key=True)
+    name: str
 
 
-@COUNTERS.reducer
-def draw_tiny(ctx: ReducerContext, count: u32) -> None:
-    for i in range(count):
-        ctx.db[Tiny].insert(Tiny(text=f"{i}"))
+play_numbered = scripted(NUMBERED)
 
 
-@COUNTERS.reducer
-def put(ctx: ReducerContext, id: u64) -> None:
-    ctx.db[Ticket].insert(Ticket(id=id, text="put"))
+def test_numbers_start_at_one_and_given_ones_are_kept() -> None:
+    database = open_database(NUMBERED)
+    seen = []
+
+    def fill(ctx: ReducerContext) -> None:
+        seen.append(ctx.db.large.insert(Large(name="a")).id)
+        seen.append(ctx.db.large.insert(Large(id=77, name="b")).id)
+        seen.append(ctx.db.large.insert(Large(name="c")).id)
+
+    assert play_numbered(database, fill).kind is OutcomeKind.COMMITTED
+    assert seen == [1, 77, 2]
+    database.close()
 
 
-def ids(db: TestDatabase, table: str = "ticket") -> list[int]:
-    return sorted(row.id for row in db.table(table).iter())
+def test_the_row_handed_in_keeps_its_zero() -> None:
+    database = open_database(NUMBERED)
+    row = Large(name="a")
+    play_numbered(database, lambda ctx: ctx.db.large.insert(row) and None)
+    assert row.id == 0
+    database.close()
 
 
-def test_numbers_start_at_one_and_are_not_given_twice() -> None:
-    with TestDatabase(COUNTERS) as db:
-        db.call("draw", 3, False)
-        assert ids(db) == [1, 2, 3]
-        with pytest.raises(ReducerError):
-            db.call("draw", 2, True)
-        db.call("draw", 1, False)
-        assert ids(db) == [1, 2, 3, 6], "numbers of a failed call are gone"
-        db.call("put", 2**64 - 1)
-        assert ids(db)[-1] == 2**64 - 1, "a number that is given is kept"
+def test_a_small_column_runs_out_of_numbers() -> None:
+    database = open_database(NUMBERED)
+
+    def fill(ctx: ReducerContext) -> None:
+        assert [ctx.db.small.insert(Small()).id for _ in range(255)] == list(range(1, 256))
+        with pytest.raises(AutoIncOverflow, match="no number left after 255"):
+            ctx.db.small.insert(Small())
+
+    outcome = play_numbered(database, fill)
+    assert outcome.kind is OutcomeKind.COMMITTED, list(database.logs)[-1]
+    refused = play_numbered(database, lambda ctx: ctx.db.small.insert(Small()) and None)
+    assert refused.kind is OutcomeKind.FAILED
+    assert database.count("small") == 255
+    database.close()
 
 
-def test_numbers_go_on_behind_the_block_after_a_restart(tmp_path: Any) -> None:
-    path = tmp_path / "db"
-    with TestDatabase(COUNTERS, path=path) as db:
-        db.call("draw", 5000, False)
-    with TestDatabase(COUNTERS, path=path) as db:
-        db.call("draw", 1, False)
-        assert ids(db) == [*range(1, 5001), 2 * 4096 + 1]
+@settings(max_examples=20)
+@given(ends=st.lists(st.sampled_from(list(ENDS)), max_size=12))
+def test_no_number_is_given_to_two_rows(ends: list[str]) -> None:
+    database = open_database(NUMBERED)
+    for end in ends:
+
+        def fill(ctx: ReducerContext, end: str = end) -> None:
+            taken = {row.id for row in ctx.db.large.iter()}
+            assert ctx.db.large.insert(Large(name="x")).id not in taken
+            if (error := ENDS[end]) is not None:
+                raise error
+
+        assert play_numbered(database, fill).kind is KINDS[end]
+    assert database.count("large") == ends.count("commit")
+    database.close()
 
 
-def test_a_small_column_uses_all_its_numbers(tmp_path: Any) -> None:
-    path = tmp_path / "db"
-    with TestDatabase(COUNTERS, path=path) as db:
-        db.call("draw_tiny", 100)
-    with TestDatabase(COUNTERS, path=path) as db:
-        db.call("draw_tiny", 155)
-        assert ids(db, "tiny") == list(range(1, 256))
-        with pytest.raises(ReducerError, match="tiny_id_seq has no number left after 255"):
-            db.call("draw_tiny", 1)
-        assert db.table("tiny").count() == 255
+def test_bench_ids_go_on_after_a_failed_call() -> None:
+    from harness.module import bench
+
+    database = open_database(bench.noop.__globals__["Item"] and _bench())
+    assert call(database, "send_message", "").error == "message must not be empty"
+    assert call(database, "send_message", "hi").kind is OutcomeKind.COMMITTED
+    assert [row.text for row in rows(database, "message")] == ["hi"]
+    database.close()
+
+
+def _bench() -> Module:
+    from harness.module import load
+
+    return load("harness.module.bench")

@@ -1,0 +1,107 @@
+"""A module's database inside a test: in this process, in memory, with a clock that is moved by hand.
+
+with TestDatabase(module) as db:
+    db.call("send_message", "hi", sender=alice)
+    assert db.table("message").count() == 1
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.errors import InternalError, ReducerError
+from harness.module import Module
+from harness.module.handles import TableHandle
+from harness.server.changes import TableChanges
+from harness.server.database import Database, Outcome, OutcomeKind
+from harness.wire.values import ConnectionId, Identity, Timestamp
+
+#: 2026-01-01, when the clock of a test starts.
+START = Timestamp(1_767_225_600_000_000)
+DATABASE = Identity.from_int(1)
+OWNER = Identity.from_int(2)
+
+
+class TestDatabase:
+    """See the module's docstring. With a ``path`` the data stays when it is closed.
+
+    Raises what ``Database.open`` does.
+    """
+
+    __test__ = False  # pytest takes everything called Test… for a test
+
+    def __init__(self, module: Module, *, path: Path | None = None, now: Timestamp = START) -> None:
+        self.now = now
+        self.database = Database.open(module, path, identity=DATABASE, owner=OWNER, now=now)
+
+    def __enter__(self) -> TestDatabase:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def call(
+        self,
+        reducer: str,
+        *args: Any,
+        sender: Identity = OWNER,
+        connection_id: ConnectionId | None = None,
+    ) -> dict[str, TableChanges]:
+        """Call a reducer as a client does, and commit; the net changes by table.
+
+        Raises ``ReducerError`` with the module's text if it refuses, and ``InternalError`` if the
+        call could not run or crashed.
+        """
+        outcome = self.database.call_values(
+            reducer, args, sender=sender, connection_id=connection_id, timestamp=self.now
+        )
+        return self._settle(outcome)
+
+    def connect(self, sender: Identity, connection_id: ConnectionId) -> None:
+        """A client connects. Raises as ``call`` does if the module turns it away."""
+        self._settle(self.database.connected(sender, connection_id, self.now))
+
+    def disconnect(self, sender: Identity, connection_id: ConnectionId) -> None:
+        """A client goes. Raises as ``call`` does."""
+        self._settle(self.database.disconnected(sender, connection_id, self.now))
+
+    def advance(self, seconds: float) -> list[Outcome]:
+        """Move the clock, and run what falls due at its time; what came of it, in order."""
+        target = self.now.micros + round(seconds * 1_000_000)
+        outcomes: list[Outcome] = []
+        while (due := self.database.next_due()) is not None and due.micros <= target:
+            self.now = Timestamp(max(self.now.micros, due.micros))
+            outcomes.extend(self.database.run_due(self.now))
+            self.database.commit()
+        self.now = Timestamp(target)
+        return outcomes
+
+    def table(self, accessor: str) -> TableHandle[Any]:
+        """A table as reducers see it, for reading."""
+        handle: TableHandle[Any] = getattr(self.database.tables, accessor)
+        return handle
+
+    @property
+    def log(self) -> list[str]:
+        """The messages that the module has logged."""
+        return [record.message for record in self.database.logs]
+
+    def _settle(self, outcome: Outcome) -> dict[str, TableChanges]:
+        self.database.commit()
+        if outcome.kind is OutcomeKind.FAILED:
+            raise ReducerError(outcome.error)
+        if outcome.kind is OutcomeKind.CRASHED:
+            raise InternalError(self.log[-1])
+        if outcome.kind is OutcomeKind.REJECTED:
+            raise InternalError(outcome.error)
+        return outcome.changes
