@@ -73,19 +73,19 @@ def rows_of(
 
 
 def how(run: Run, count: int | None) -> str:
-    """Target, protocol, load and number of operations."""
+    """Target, protocol, load and number of operations; ×64 means 64 calls in flight."""
     scenario, load = run.scenario, run.scenario.load
     counted = f"n={count:,}" if count else ""
     if not scenario.live:
         return ", ".join(filter(None, ["in process", counted]))
-    parts = [run.target.kind, scenario.protocol]
     if load.connections > 1:
-        parts.append(f"{load.connections:,} connections")
+        shape = f"{load.connections:,} conns"
     elif load.rate_per_s is not None:
-        parts.append("open loop")
+        shape = "open loop"
     else:
-        parts.append(f"{load.in_flight} in flight")
-    return ", ".join(filter(None, [" ".join(parts[:2]), *parts[2:], counted]))
+        shape = f"×{load.in_flight}"
+    asked = f"{run.target.kind} {scenario.protocol} {shape}"
+    return ", ".join(filter(None, [asked, counted]))
 
 
 def shown_claim(row: TableRow) -> str:

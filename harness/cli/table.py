@@ -12,14 +12,21 @@ from harness.cli.rows import TableRow, shown_claim
 from harness.units import show
 
 WIDTH = 100
+#: Title, whether the rows answer a claim, whether they are in process.
+_PARTS = [
+    ("More, through the server", False, False),
+    ("More, in process, without a server", False, True),
+    ("Claimed, and measured through the server", True, False),
+    ("Claimed, and measured in process, without a server", True, True),
+]
 _STYLES = {"VALID": "green", "NOISY": "yellow", "VOID": "bold red"}
 
 
 def render(rows: Sequence[TableRow], console: Console) -> None:
-    """Print both parts of the table."""
+    """Print the parts of the table; the answers to the claims come last, where people look."""
     parts = [
-        ("Through the server", [row for row in rows if not row.in_process]),
-        ("In process, without a server", [row for row in rows if row.in_process]),
+        (title, [x for x in rows if (x.claim is not None, x.in_process) == (claimed, in_process)])
+        for title, claimed, in_process in _PARTS
     ]
     for title, part in parts:
         if part:
@@ -35,11 +42,11 @@ def _table(title: str, rows: Sequence[TableRow], notes: list[str]) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
         width=WIDTH, header_style="bold",
     )  # fmt: skip
-    table.add_column("metric", width=31)
+    table.add_column("metric", width=33)
     table.add_column("claim", justify="right", width=11)
     table.add_column("measured", justify="right", width=12)
-    table.add_column("how", ratio=1)
-    table.add_column("verdict", width=12)
+    table.add_column("how (×: calls in flight)", ratio=1)
+    table.add_column("verdict", width=10)
     for row in rows:
         table.add_row(
             row.metric,
