@@ -8,11 +8,12 @@ needs a second table of who waits for what.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from harness.errors import LocalProtocolError, RemoteProtocolError
-from harness.protocol.events import Event
+from harness.errors import DecodeError, LocalProtocolError, RemoteProtocolError
+from harness.protocol.events import Called, Event, Queried, Returned
 
 _LAST_ID = (1 << 32) - 1
 
@@ -25,7 +26,32 @@ class State(Enum):
 
     OPENING = "opening"
     CONNECTED = "connected"
+    #: We have said goodbye: nothing more is asked, answers still count.
+    CLOSING = "closing"
     CLOSED = "closed"
+
+
+class Turn(Enum):
+    """What can happen to a connection."""
+
+    GREETED = "greeted"
+    GOODBYE = "goodbye"
+    LOST = "lost"
+
+
+#: state, turn → next state. What is not here is a violation.
+TURNS: dict[tuple[State, Turn], State] = {
+    (State.OPENING, Turn.GREETED): State.CONNECTED,
+    (State.OPENING, Turn.GOODBYE): State.CLOSING,
+    (State.OPENING, Turn.LOST): State.CLOSED,
+    (State.CONNECTED, Turn.GOODBYE): State.CLOSING,
+    (State.CONNECTED, Turn.LOST): State.CLOSED,
+    (State.CLOSING, Turn.GOODBYE): State.CLOSING,
+    (State.CLOSING, Turn.GREETED): State.CLOSING,
+    (State.CLOSING, Turn.LOST): State.CLOSED,
+    (State.CLOSED, Turn.GOODBYE): State.CLOSED,
+    (State.CLOSED, Turn.LOST): State.CLOSED,
+}
 
 
 class SetState(Enum):
@@ -60,6 +86,7 @@ SET_STEPS: dict[tuple[SetState, Step], SetState | None] = {
     (SetState.GIVEN_UP, Step.APPLIED): SetState.LEAVING,
     (SetState.GIVEN_UP, Step.REFUSED): None,
     (SetState.LEAVING, Step.ENDED): None,
+    (SetState.LEAVING, Step.REFUSED): None,
     (SetState.LEAVING, Step.DIED): None,
 }
 
@@ -72,13 +99,19 @@ class Connection(ABC):
 
     def __init__(self) -> None:
         self.state = State.OPENING
+        #: What the peer broke after the last event that ``receive`` returned; the end of it all.
+        self.violation: DecodeError | RemoteProtocolError | None = None
         #: Calls that wait for an answer, by request id.
         self.calls: dict[int, Any] = {}
         self._sets: dict[int, SetState] = {}
         #: Sets that were refused although an unsubscribe is on its way: it will be refused as well.
         self._given_up: set[int] = set()
         self._queries: dict[int, Any] = {}
+        self._procedures: dict[int, Any] = {}
+        #: Waiters of answers that came together with a violation, so that nobody was told.
+        self._untold: list[Any] = []
         self._queue: list[bytes] = []
+        self._greeted = False
         self._last_id = 0
         self._last_set = 0
 
@@ -101,22 +134,48 @@ class Connection(ABC):
         """Queue a one-off query; its request id."""
 
     @abstractmethod
+    def call_procedure(self, name: str, args: bytes, waiter: Any) -> int:
+        """Queue a call of a procedure; its request id. ``args`` as for a reducer."""
+
+    @abstractmethod
     def data_to_send(self) -> list[bytes]:
         """The payloads of all that was queued since the last call."""
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    @abstractmethod
     def receive(self, payload: bytes) -> list[Event]:
-        """What a payload says. Raises ``DecodeError`` or ``RemoteProtocolError``, nothing else."""
+        """What a payload says.
+
+        A rule that is broken by a later message of a payload does not undo the earlier ones: their
+        events are returned, and what was broken stands in ``violation``.
+
+        Raises ``WireError`` or ``RemoteProtocolError``, and nothing else, if there is nothing to
+        return; then too the connection is over.
+        """
+        if self.violation is not None:
+            raise self.violation
+        if self.state is State.CLOSED:
+            raise RemoteProtocolError("the server sent something after the end")
+        found: list[Event] = []
+        try:
+            self._hear(payload, found)
+        except (DecodeError, RemoteProtocolError) as error:
+            self.violation = error
+            if not found:
+                raise
+        return found
+
+    def goodbye(self) -> None:
+        """Nothing more will be asked; what was asked may still be answered."""
+        self.state = TURNS[self.state, Turn.GOODBYE]
 
     def close(self) -> list[Any]:
         """The connection is over; the waiters that will get no answer any more."""
-        self.state = State.CLOSED
-        waiting = [*self.calls.values(), *self._queries.values()]
-        self.calls.clear()
-        self._queries.clear()
-        self._sets.clear()
+        self.state = TURNS[self.state, Turn.LOST]
+        waiting = [*self._untold, *self.calls.values()]
+        waiting += [*self._queries.values(), *self._procedures.values()]
+        for left in (self._untold, self.calls, self._queries, self._procedures, self._sets):
+            left.clear()
         return waiting
 
     def forget(self, request_id: int, instead: Any) -> None:
@@ -125,15 +184,19 @@ class Connection(ABC):
             self.calls[request_id] = instead
 
     @property
-    def has_data(self) -> bool:
-        """Whether something waits to be sent."""
-        return bool(self._queue)
+    def queued(self) -> int:
+        """How many messages wait to be sent."""
+        return len(self._queue)
 
     # --- for the protocols -----------------------------------------------------------------------
 
+    @abstractmethod
+    def _hear(self, payload: bytes, found: list[Event]) -> None:
+        """Append what a payload says, event by event, until a rule is broken."""
+
     def _check_open(self) -> None:
-        if self.state is State.CLOSED:
-            raise LocalProtocolError("the connection is closed")
+        if self.state is State.CLOSED or self.state is State.CLOSING:
+            raise LocalProtocolError(f"the connection is {self.state.value}")
 
     def _check_size(self, args: bytes) -> None:
         if len(args) > MAX_MESSAGE - 1024:
@@ -142,7 +205,7 @@ class Connection(ABC):
             )
 
     def _check_greeted(self) -> None:
-        if self.state is State.OPENING:
+        if not self._greeted:
             raise RemoteProtocolError("the server sent something before its greeting")
 
     def _request_id(self) -> int:
@@ -150,7 +213,7 @@ class Connection(ABC):
         number = self._last_id
         while True:
             number = 1 if number >= _LAST_ID else number + 1
-            if number not in self.calls and number not in self._queries:
+            if not any(number in x for x in (self.calls, self._queries, self._procedures)):
                 self._last_id = number
                 return number
 
@@ -165,9 +228,10 @@ class Connection(ABC):
                 return number
 
     def _greet(self) -> None:
-        if self.state is not State.OPENING:
+        if self._greeted:
             raise RemoteProtocolError("the server greeted twice")
-        self.state = State.CONNECTED
+        self._greeted = True
+        self.state = TURNS[self.state, Turn.GREETED]
 
     def _set_step(self, set_id: int, step: Step) -> None:
         state = self._sets.get(set_id)
@@ -189,3 +253,15 @@ class Connection(ABC):
         if request_id not in self._queries:
             raise RemoteProtocolError(f"an answer came to query {request_id}, which nobody asked")
         return self._queries.pop(request_id)
+
+    def _procedure_waiter(self, request_id: int) -> Any:
+        if request_id not in self._procedures:
+            raise RemoteProtocolError(
+                f"an answer came to procedure call {request_id}, which nobody made"
+            )
+        return self._procedures.pop(request_id)
+
+    def _keep_waiters(self, events: Sequence[Event | None]) -> None:
+        """A violation comes after these events: ``close`` must still find who waits for them."""
+        told = (Called, Queried, Returned)
+        self._untold += [event.waiter for event in events if isinstance(event, told)]

@@ -85,4 +85,14 @@ class Queried(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-Event: TypeAlias = Connected | Called | Changed | Applied | Ended | Refused | Died | Queried
+class Returned(msgspec.Struct, frozen=True):
+    """A procedure was answered; ``value`` is BSATN. ``error`` None means that it returned."""
+
+    waiter: Any
+    value: bytes
+    error: str | None = None
+
+
+Event: TypeAlias = (
+    Connected | Called | Changed | Applied | Ended | Refused | Died | Queried | Returned
+)

@@ -23,6 +23,7 @@ from harness.protocol.events import (
     Event,
     Queried,
     Refused,
+    Returned,
     TableRows,
 )
 from harness.wire import v1
@@ -63,6 +64,14 @@ class ConnectionV1(Connection):
         self._set_step(set_id, Step.UNSUBSCRIBE)
         self._say(v1.UnsubscribeMulti(self._request_id(), set_id))
 
+    def call_procedure(self, name: str, args: bytes, waiter: Any) -> int:
+        self._check_open()
+        self._check_size(args)
+        request_id = self._request_id()
+        self._procedures[request_id] = waiter
+        self._say(v1.CallProcedure(name, args, request_id, 0))
+        return request_id
+
     def query(self, sql: str, waiter: Any) -> int:
         self._check_open()
         request_id = self._request_id()
@@ -79,7 +88,7 @@ class ConnectionV1(Connection):
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def receive(self, payload: bytes) -> list[Event]:
+    def _hear(self, payload: bytes, found: list[Event]) -> None:
         message = v1.SERVER.decode(unpack(payload))
         handler = _HANDLERS.get(type(message))
         if handler is None:
@@ -87,7 +96,8 @@ class ConnectionV1(Connection):
         if not isinstance(message, v1.IdentityToken):
             self._check_greeted()
         event = handler(self, message)
-        return [] if event is None else [event]
+        if event is not None:
+            found.append(event)
 
     def _identity_token(self, message: v1.IdentityToken) -> Event:
         self._greet()
@@ -104,7 +114,7 @@ class ConnectionV1(Connection):
         if not request_id and isinstance(status, v1.Failed):
             request_id = self._oldest(info.reducer_name)
         if request_id not in self.calls:
-            if isinstance(status, v1.Committed):
+            if updates:
                 return Changed(updates)  # a lifecycle reducer or SQL of our own connection
             return None
         waiter = self.calls.pop(request_id)
@@ -137,7 +147,7 @@ class ConnectionV1(Connection):
         if message.query_id in self._given_up:
             self._given_up.discard(message.query_id)
             return None
-        if self._sets.get(message.query_id) is SetState.APPLIED:
+        if self._sets.get(message.query_id) in (SetState.APPLIED, SetState.LEAVING):
             self._set_step(message.query_id, Step.DIED)
             return Died([message.query_id], message.error)
         self._set_step(message.query_id, Step.REFUSED)
@@ -148,6 +158,15 @@ class ConnectionV1(Connection):
         tables = [(table.table_name, table.rows) for table in message.tables]
         return Queried(waiter, tables, message.error)
 
+    def _procedure_result(self, message: v1.ProcedureResult) -> Event:
+        waiter = self._procedure_waiter(message.request_id)
+        status = message.status
+        if isinstance(status, v1.Returned):
+            return Returned(waiter, status.value)
+        if isinstance(status, v1.ProcedureInternalError):
+            return Returned(waiter, b"", status.error)
+        return Returned(waiter, b"", "the procedure ran out of energy")
+
 
 _HANDLERS: dict[type[Any], Callable[[ConnectionV1, Any], Event | None]] = {
     v1.IdentityToken: ConnectionV1._identity_token,
@@ -157,6 +176,7 @@ _HANDLERS: dict[type[Any], Callable[[ConnectionV1, Any], Event | None]] = {
     v1.UnsubscribeMultiApplied: ConnectionV1._ended,
     v1.SubscriptionError: ConnectionV1._subscription_error,
     v1.OneOffQueryResponse: ConnectionV1._one_off,
+    v1.ProcedureResult: ConnectionV1._procedure_result,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.errors import DecodeError, RemoteProtocolError
-from harness.protocol.connection import Connection, Step
+from harness.protocol.connection import Connection, SetState, Step
 from harness.protocol.events import (
     Applied,
     Called,
@@ -18,6 +18,7 @@ from harness.protocol.events import (
     Event,
     Queried,
     Refused,
+    Returned,
     TableRows,
 )
 from harness.wire import v2
@@ -51,7 +52,12 @@ class ConnectionV2(Connection):
             data = name.encode()
             encoded = self._names[name] = _U32.pack(len(data)) + data
         request_id = self._last_id + 1
-        if request_id > 0xFFFFFFFF or request_id in self.calls or request_id in self._queries:
+        if (
+            request_id > 0xFFFFFFFF
+            or request_id in self.calls
+            or request_id in self._queries
+            or request_id in self._procedures
+        ):
             request_id = self._request_id()
         if len(args) > _LARGE:
             self._check_size(args)
@@ -71,6 +77,14 @@ class ConnectionV2(Connection):
         # The rows that leave are always asked for: nobody here tracks rows by set.
         self._say(v2.Unsubscribe(self._request_id(), set_id, 1))
 
+    def call_procedure(self, name: str, args: bytes, waiter: Any) -> int:
+        self._check_open()
+        self._check_size(args)
+        request_id = self._request_id()
+        self._procedures[request_id] = waiter
+        self._say(v2.CallProcedure(request_id, 0, name, args))
+        return request_id
+
     def query(self, sql: str, waiter: Any) -> int:
         self._check_open()
         request_id = self._request_id()
@@ -87,33 +101,34 @@ class ConnectionV2(Connection):
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def receive(self, payload: bytes) -> list[Event]:
-        hear = self._hear
-        found = [hear(message) for message in self._messages(payload)]
-        return [event for event in found if event is not None] if None in found else found  # type: ignore[return-value]  # mypy does not follow the condition
+    def _hear(self, payload: bytes, found: list[Event]) -> None:
+        calls, tell = self.calls, found.append
+        for message in self._messages(payload):
+            if type(message) is not v2.ReducerResult:
+                event = self._other(message)
+                if event is not None:
+                    tell(event)
+                continue
+            # By far the most frequent message: no call of its own for it.
+            result = message.result
+            waiter = calls.pop(message.request_id, None)
+            if waiter is None:
+                raise RemoteProtocolError(
+                    f"an answer came to call {message.request_id}, which nobody made"
+                )
+            if type(result) is v2.ReducerOk:
+                sets = result.transaction_update.query_sets
+                tell(Called(waiter, _updates(sets) if sets else _NOTHING, message.timestamp))
+            else:
+                tell(_other_outcome(waiter, result, message.timestamp))
 
     def _messages(self, payload: bytes) -> list[Any]:
         return [v2.SERVER.decode(unpack(payload))]
 
-    def _hear(self, message: Any) -> Event | None:
-        if type(message) is v2.ReducerResult:  # by far the most frequent
-            return self._reducer_result(message)
+    def _other(self, message: Any) -> Event | None:
         if type(message) is not v2.InitialConnection:
             self._check_greeted()
         return _HANDLERS[type(message)](self, message)
-
-    def _reducer_result(self, message: v2.ReducerResult) -> Called:
-        try:
-            waiter = self.calls.pop(message.request_id)
-        except KeyError:
-            raise RemoteProtocolError(
-                f"an answer came to call {message.request_id}, which nobody made"
-            ) from None
-        result = message.result
-        if type(result) is v2.ReducerOk:
-            sets = result.transaction_update.query_sets
-            return Called(waiter, _updates(sets) if sets else _NOTHING, message.timestamp)
-        return _other_result(waiter, result, message.timestamp)
 
     def _initial_connection(self, message: v2.InitialConnection) -> Event:
         self._greet()
@@ -134,10 +149,14 @@ class ConnectionV2(Connection):
         if message.query_set_id in self._given_up:
             self._given_up.discard(message.query_set_id)
             return None
-        if message.request_id is None:
+        leaving = self._sets.get(message.query_set_id) is SetState.LEAVING
+        if message.request_id is None or leaving:
             self._set_step(message.query_set_id, Step.DIED)
             return Died([message.query_set_id], message.error)
+        leaving = self._sets.get(message.query_set_id) is SetState.LEAVING
         self._set_step(message.query_set_id, Step.REFUSED)
+        if leaving:  # its rows stay here, and nobody keeps them up
+            return Died([message.query_set_id], message.error)
         return Refused(message.query_set_id, message.error)
 
     def _transaction_update(self, message: v2.TransactionUpdate) -> Event:
@@ -150,7 +169,10 @@ class ConnectionV2(Connection):
         return Queried(waiter, [(x.table, x.rows) for x in message.result.value.tables])
 
     def _procedure_result(self, message: v2.ProcedureResult) -> Event:
-        raise RemoteProtocolError("an answer came to a procedure, which nobody called")
+        waiter = self._procedure_waiter(message.request_id)
+        if isinstance(message.status, v2.ProcedureInternalError):
+            return Returned(waiter, b"", message.status.error)
+        return Returned(waiter, message.status.value)
 
 
 class ConnectionV3(ConnectionV2):
@@ -194,9 +216,9 @@ _HANDLERS: dict[type[Any], Callable[[ConnectionV2, Any], Event | None]] = {
 }
 
 
-def _other_result(waiter: Any, result: Any, timestamp: Timestamp) -> Called:
+def _other_outcome(waiter: Any, result: Any, timestamp: Timestamp) -> Called:
     match result:
-        case v2.ReducerOkEmpty():
+        case v2.ReducerOkEmpty():  # defined, but no server sends it
             return Called(waiter, _NOTHING, timestamp)
         case v2.ReducerErr(data):
             return Called(waiter, _NOTHING, timestamp, _error_text(data), True)
