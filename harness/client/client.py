@@ -177,7 +177,7 @@ class Client:
     async def close(self) -> None:
         """End the connection. Calls without an answer fail with ``ConnectionLost``."""
         self._closing = True
-        if self._connection is not None and self._connection.has_data:
+        if self._connection is not None and self._connection.queued:
             self._flush()
         if self._transport is not None:
             self._transport.close()
@@ -350,6 +350,10 @@ class Client:
         stats = self.stats
         stats.frames_in += 1
         stats.bytes_in += len(message)
+        if self._lost is not None:
+            return  # what comes after a broken rule is not believed
+        events: list[Event] = []
+        done = 0
         try:
             events = connection.receive(message)
             stats.messages_in += len(events)
@@ -358,8 +362,14 @@ class Client:
                     self._called(event)
                 else:
                     _HANDLERS[type(event)](self, event)
+                done += 1
+            if connection.violation is not None:
+                self._break(connection.violation)
         except (WireError, RemoteProtocolError) as error:
             self._break(error)
+            for event in events[done:]:  # answered, but nobody was told: the outcome is unknown
+                if isinstance(event, Called | Queried):
+                    finish(event.waiter, ConnectionLost(str(error)))
 
     def _called(self, event: Called) -> None:
         waiter = event.waiter

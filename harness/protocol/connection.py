@@ -8,12 +8,11 @@ needs a second table of who waits for what.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from harness.errors import DecodeError, LocalProtocolError, RemoteProtocolError
-from harness.protocol.events import Called, Event, Queried, Returned
+from harness.protocol.events import Event
 
 _LAST_ID = (1 << 32) - 1
 
@@ -86,7 +85,6 @@ SET_STEPS: dict[tuple[SetState, Step], SetState | None] = {
     (SetState.GIVEN_UP, Step.APPLIED): SetState.LEAVING,
     (SetState.GIVEN_UP, Step.REFUSED): None,
     (SetState.LEAVING, Step.ENDED): None,
-    (SetState.LEAVING, Step.REFUSED): None,
     (SetState.LEAVING, Step.DIED): None,
 }
 
@@ -108,8 +106,6 @@ class Connection(ABC):
         self._given_up: set[int] = set()
         self._queries: dict[int, Any] = {}
         self._procedures: dict[int, Any] = {}
-        #: Waiters of answers that came together with a violation, so that nobody was told.
-        self._untold: list[Any] = []
         self._queue: list[bytes] = []
         self._greeted = False
         self._last_id = 0
@@ -172,10 +168,13 @@ class Connection(ABC):
     def close(self) -> list[Any]:
         """The connection is over; the waiters that will get no answer any more."""
         self.state = TURNS[self.state, Turn.LOST]
-        waiting = [*self._untold, *self.calls.values()]
-        waiting += [*self._queries.values(), *self._procedures.values()]
-        for left in (self._untold, self.calls, self._queries, self._procedures, self._sets):
-            left.clear()
+        waiting: list[Any] = []
+        for asked in (self.calls, self._queries, self._procedures):
+            waiting += asked.values()
+            asked.clear()
+        self._sets.clear()
+        self._given_up.clear()
+        self._queue.clear()
         return waiting
 
     def forget(self, request_id: int, instead: Any) -> None:
@@ -260,8 +259,3 @@ class Connection(ABC):
                 f"an answer came to procedure call {request_id}, which nobody made"
             )
         return self._procedures.pop(request_id)
-
-    def _keep_waiters(self, events: Sequence[Event | None]) -> None:
-        """A violation comes after these events: ``close`` must still find who waits for them."""
-        told = (Called, Queried, Returned)
-        self._untold += [event.waiter for event in events if isinstance(event, told)]

@@ -150,12 +150,8 @@ class ConnectionV2(Connection):
             self._given_up.discard(message.query_set_id)
             return None
         leaving = self._sets.get(message.query_set_id) is SetState.LEAVING
-        if message.request_id is None or leaving:
+        if message.request_id is None or leaving:  # refused to leave: nobody keeps it up any more
             self._set_step(message.query_set_id, Step.DIED)
-            return Died([message.query_set_id], message.error)
-        leaving = self._sets.get(message.query_set_id) is SetState.LEAVING
-        self._set_step(message.query_set_id, Step.REFUSED)
-        if leaving:  # its rows stay here, and nobody keeps them up
             return Died([message.query_set_id], message.error)
         return Refused(message.query_set_id, message.error)
 
