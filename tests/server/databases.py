@@ -31,15 +31,15 @@ KINDS = {
 }
 
 
-def scripted(module: Module) -> Callable[[Database, Callable[[ReducerContext], None]], Outcome]:
+def scripted(module: Module) -> Callable[[Database, Callable[[ReducerContext], Any]], Outcome]:
     """Give the module a reducer that runs a closure; returns how to call it."""
-    waiting: list[Callable[[ReducerContext], None]] = []
+    waiting: list[Callable[[ReducerContext], Any]] = []
 
     @module.reducer(name="play_script")
     def play_script(ctx: ReducerContext) -> None:
         waiting.pop()(ctx)
 
-    def play(database: Database, script: Callable[[ReducerContext], None]) -> Outcome:
+    def play(database: Database, script: Callable[[ReducerContext], Any]) -> Outcome:
         waiting.append(script)
         return call(database, "play_script")
 
