@@ -22,12 +22,13 @@ def pipelined(
     confirmed: bool = False,
     subscribed: bool = False,
     in_flight: int = PIPELINED,
+    connections: int = 1,
 ) -> Scenario:
-    """One connection that keeps several operations in flight for two seconds."""
+    """Connections that keep several operations each in flight for two seconds."""
     return Scenario(
         name=name,
         workload=Workload(kind=kind, rows=rows, batch=batch, subscribed=subscribed),
-        load=LoadShape(in_flight=in_flight, duration_s=2.0, warmup_s=0.5),
+        load=LoadShape(connections=connections, in_flight=in_flight, duration_s=2.0, warmup_s=0.5),
         protocol=protocol,
         confirmed=confirmed,
     )

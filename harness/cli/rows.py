@@ -80,6 +80,8 @@ def how(run: Run, count: int | None) -> str:
         return ", ".join(filter(None, ["in process", counted]))
     if load.connections > 1:
         shape = f"{load.connections:,} conns"
+        if load.in_flight > 1:
+            shape += f" ×{load.in_flight}"
     elif load.rate_per_s is not None:
         shape = "open loop"
     else:

@@ -20,6 +20,9 @@ from harness.records import LoadShape
 #: Begins the next operation and returns its future. Raises StopIteration at the workload's end.
 Issue: TypeAlias = Callable[[], Any]
 
+#: Turns of the loop after which what was asked has left.
+_TURNS_BETWEEN_HALVES = 3
+
 
 class Load:
     """One load: when it began, when its window was, and when it is over."""
@@ -59,8 +62,16 @@ async def closed_loop(issues: Sequence[Issue], recorder: Recorder, shape: LoadSh
     """
     load = Load(recorder, shape)
     lanes = [_lane(issue, load) for issue in issues for _ in range(shape.in_flight)]
-    for begin in lanes:
-        begin()
+    # In two halves, of which one is with the server while the other is with us. Begun all at once
+    # they would stay together for ever: asked in one frame, answered in one frame, with the server
+    # idle while we work and the other way round.
+    load.under_way += 1  # the halves to come
+    for half in (lanes[::2], lanes[1::2]):
+        for begin in half:
+            begin()
+        for _ in range(_TURNS_BETWEEN_HALVES):
+            await asyncio.sleep(0)
+    load.under_way -= 1
     load.settle()
     await load.finished
     return load
