@@ -1,1 +1,1 @@
-"""When and how strictly: gate, budgets, publishing. Composes, and holds no logic of its own."""
+"""When and how strictly: what a CI runs around the harness. Composes, holds no logic of its own."""

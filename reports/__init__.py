@@ -1,1 +1,1 @@
-"""Stored runs into frames, charts and pages. Never meets a socket or a clock."""
+"""Stored figures → what people read. Never meets a socket or a clock."""

@@ -19,13 +19,14 @@ from harness.cli import INTERRUPTED, OK, VOIDED
 @click.option("--target", default="embedded", show_default=True, metavar="embedded|URI",
               help="What to measure. The database `bench` of a URI is emptied.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@click.option("--markdown", is_flag=True, help="Print Markdown instead of the table.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
               show_default=True, metavar="DIR", help="Where the run files go.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
               help="Seed of all workloads.")  # fmt: skip
 def run(
     suites: tuple[str, ...], expression: str, quick: bool, target: str, as_json: bool,
-    out: Path, seed: int,
+    markdown: bool, out: Path, seed: int,
 ) -> int:  # fmt: skip
     """Measure SUITES (all without any) and print one table.
 
@@ -48,10 +49,16 @@ def run(
       harness run tables latency -k "insert and not batch"
       harness run --target http://127.0.0.1:3000 --json
     """
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown exclude each other")
     session = _Session(suites, expression, quick=quick, target=target, out=out, seed=seed)
     stopped = session.run()
     if as_json:
         _print_json(session.rows)
+    elif markdown:
+        from harness.cli.table import as_markdown
+
+        click.echo(as_markdown(session.rows))
     else:
         from harness.cli.table import console, render
 

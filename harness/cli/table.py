@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.cli.rows import TableRow, shown_claim
 from harness.units import show
+from reports.markdown import table
 
 WIDTH = 100
 #: Title, whether the rows answer a claim, whether they are in process.
@@ -19,6 +20,7 @@ _PARTS = [
     ("Claimed, and measured through the server", True, False),
     ("Claimed, and measured in process, without a server", True, True),
 ]
+_HEADERS = ("metric", "claim", "measured", "how (×: calls in flight)", "verdict")
 _STYLES = {"VALID": "green", "NOISY": "yellow", "VOID": "bold red"}
 
 
@@ -37,25 +39,43 @@ def render(rows: Sequence[TableRow], console: Console) -> None:
             console.print()
 
 
+def as_markdown(rows: Sequence[TableRow]) -> str:
+    """The same parts as Markdown, the answers to the claims first."""
+    shown = []
+    for title, claimed, in_process in (*_PARTS[2:], *_PARTS[:2]):
+        part = [x for x in rows if (x.claim is not None, x.in_process) == (claimed, in_process)]
+        if part:
+            cells = [
+                [x.metric, shown_claim(x), show(x.value, x.unit), x.how, _whole_verdict(x)]
+                for x in part
+            ]
+            shown.append(f"**{title}**\n\n{table(_HEADERS, cells, right=(1, 2))}")
+    return "\n".join(shown)
+
+
+def _whole_verdict(row: TableRow) -> str:
+    return f"{row.verdict}: {'; '.join(row.reasons)}" if row.reasons else row.verdict
+
+
 def _table(title: str, rows: Sequence[TableRow], notes: list[str]) -> Table:
-    table = Table(
+    drawn = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
         width=WIDTH, header_style="bold",
     )  # fmt: skip
-    table.add_column("metric", width=33)
-    table.add_column("claim", justify="right", width=11)
-    table.add_column("measured", justify="right", width=12)
-    table.add_column("how (×: calls in flight)", ratio=1)
-    table.add_column("verdict", width=10)
+    drawn.add_column("metric", width=33)
+    drawn.add_column("claim", justify="right", width=11)
+    drawn.add_column("measured", justify="right", width=12)
+    drawn.add_column("how (×: calls in flight)", ratio=1)
+    drawn.add_column("verdict", width=10)
     for row in rows:
-        table.add_row(
+        drawn.add_row(
             row.metric,
             shown_claim(row),
             show(row.value, row.unit),
             row.how,
             Text(verdict(row, notes), style=_STYLES.get(row.verdict, "")),
         )
-    return table
+    return drawn
 
 
 def verdict(row: TableRow, notes: list[str]) -> str:
