@@ -1,4 +1,4 @@
-"""A module's database inside a test: in this process, in memory, with a clock that is moved by hand.
+"""A module's database inside a test: in memory, with a clock that is moved by hand.
 
 with TestDatabase(module) as db:
     db.call("send_message", "hi", sender=alice)
