@@ -123,8 +123,9 @@ class Hub:
 
     def connect(self, session: Session) -> str | None:
         """Take a session in. The module's refusal, or None."""
-        outcome = self.database.connected(
-            session.identity, session.connection_id, Timestamp(self.clock())
+        now = Timestamp(self.clock())
+        outcome = self._watched(
+            lambda: self.database.connected(session.identity, session.connection_id, now)
         )
         if outcome.kind is not OutcomeKind.COMMITTED:
             return outcome.error or "the module refused the connection"
@@ -142,8 +143,9 @@ class Hub:
             self.registry.remove(live, session, set_id)
         self._ready.pop(session, None)
         self._waiting.pop(session, None)
-        outcome = self.database.disconnected(
-            session.identity, session.connection_id, Timestamp(self.clock())
+        now = Timestamp(self.clock())
+        outcome = self._watched(
+            lambda: self.database.disconnected(session.identity, session.connection_id, now)
         )
         self._publish_system("client_disconnected", outcome, session)
 
@@ -251,8 +253,20 @@ class Hub:
 
     def run_due(self) -> None:
         """Run the scheduled reducers whose time has come."""
-        for outcome in self.database.run_due(Timestamp(self.clock())):
+        due = self.database.run_due(Timestamp(self.clock()))
+        while (outcome := self._watched(lambda: next(due, None))) is not None:
             self.publish_outcome("", outcome, self.database.identity)
+
+    def _watched(self, run: Callable[[], T]) -> T:
+        """Run what may run a reducer, under the watchdog."""
+        watchdog = self.watchdog
+        if watchdog is None:
+            return run()
+        watchdog.begin()
+        try:
+            return run()
+        finally:
+            watchdog.end()
 
     def elapsed(self) -> TimeDuration:
         """Since the request that is being handled began."""

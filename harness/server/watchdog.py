@@ -2,7 +2,7 @@
 
 Reducers run on the main thread. A second thread looks at the clock and interrupts the main one by a
 signal, whose handler raises inside the reducer; the transaction is then rolled back as for any
-other error.
+other error. A reducer that swallows the interruption is interrupted again, and never committed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from harness.server.database import ReducerTimeout
+from harness.server.database import interrupt
 
 #: Seconds that a reducer may take.
 LIMIT_S = 10.0
@@ -61,5 +61,4 @@ class Watchdog:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         # The reducer can have ended between the look and this handler, which runs where it ran.
         if self.late():
-            self._deadline = None
-            raise ReducerTimeout(f"the reducer ran for more than {self._limit_s:g} seconds")
+            interrupt(f"the reducer ran for more than {self._limit_s:g} seconds")
