@@ -111,7 +111,7 @@ class Query:
     title = "SQL query by {how}"
     params: list[list[Any]] = [["key", "scan"]]
     param_names: list[str] = ["how"]
-    quick: list[list[Any]] = [["key", "scan"]]
+    quick: list[list[Any]] = [["scan"]]
     timeout = common.TIMEOUT_S
     version = "1"
 

@@ -50,7 +50,7 @@ class Transfer:
     title = "transfer calls"
     params: list[list[Any]] = [[False, True]]
     param_names: list[str] = ["confirmed"]
-    quick: list[list[Any]] = [[False]]
+    quick: list[list[Any]] = [[]]
     timeout = common.TIMEOUT_S
     version = "1"
 

@@ -62,7 +62,9 @@ def transactions(metrics: str) -> int | None:
     """
     found = [
         (labels, float(value))
-        for labels, value in re.findall(rf"^{TRANSACTIONS}((?:{{.*}})?) (\S+)", metrics, re.MULTILINE)
+        for labels, value in re.findall(
+            rf"^{TRANSACTIONS}((?:{{.*}})?) (\S+)", metrics, re.MULTILINE
+        )
     ]
     if any("txn_type=" in labels for labels, _ in found):
         found = [

@@ -27,7 +27,7 @@ TARGET_VARIABLE = "HARNESS_TARGET"
 
 #: Seconds of window and warm-up in a quick run, and the most rows that it fills in.
 QUICK_S = 0.5
-QUICK_WARMUP_S = 0.15
+QUICK_WARMUP_S = 0.1
 QUICK_ROWS = 15_000
 
 #: A suite's class. asv knows classes by their attributes alone, so there is no base to inherit.

@@ -18,7 +18,7 @@ SATURATED = 0.85
 #: In flight for the generator's own rate, where the scenario leaves it idle between operations.
 BASELINE_IN_FLIGHT = 64
 #: Seconds for which the generator's own rate is measured.
-BASELINE_S = 0.4
+BASELINE_S = 0.3
 
 
 def verdict(checks: Sequence[Check], spread: float | None) -> Verdict:
