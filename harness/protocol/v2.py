@@ -153,6 +153,7 @@ class ConnectionV2(Connection):
         if message.request_id is None or leaving:  # refused to leave: nobody keeps it up any more
             self._set_step(message.query_set_id, Step.DIED)
             return Died([message.query_set_id], message.error)
+        self._set_step(message.query_set_id, Step.REFUSED)
         return Refused(message.query_set_id, message.error)
 
     def _transaction_update(self, message: v2.TransactionUpdate) -> Event:
