@@ -110,17 +110,21 @@ class ConnectionV2(Connection):
                     tell(event)
                 continue
             # By far the most frequent message: no call of its own for it.
-            result = message.result
-            waiter = calls.pop(message.request_id, None)
-            if waiter is None:
-                raise RemoteProtocolError(
-                    f"an answer came to call {message.request_id}, which nobody made"
-                )
-            if type(result) is v2.ReducerOk:
+            request_id, result = message.request_id, message.result
+            if request_id not in calls:
+                raise self._unasked(request_id)
+            if type(result) is v2.ReducerOk and self._greeted:
                 sets = result.transaction_update.query_sets
-                tell(Called(waiter, _updates(sets) if sets else _NOTHING, message.timestamp))
+                updates = _updates(sets) if sets else _NOTHING
+                tell(Called(calls.pop(request_id), updates, message.timestamp))
             else:
-                tell(_other_outcome(waiter, result, message.timestamp))
+                self._check_greeted()
+                event = _other_outcome(calls[request_id], result, message.timestamp)
+                del calls[request_id]  # only now: what does not decode is no answer
+                tell(event)
+
+    def _unasked(self, request_id: int) -> RemoteProtocolError:
+        return RemoteProtocolError(f"an answer came to call {request_id}, which nobody made")
 
     def _messages(self, payload: bytes) -> list[Any]:
         return [v2.SERVER.decode(unpack(payload))]

@@ -212,9 +212,9 @@ def test_one_may_ask_before_the_greeting(protocol: str) -> None:
     connection = open_connection(SUBPROTOCOLS[protocol])
     connection.subscribe([SQL])
     ask(connection, "call")
-    assert connection.has_data
+    assert connection.queued
     assert len(asked(connection)) == 2
-    assert not connection.has_data
+    assert not connection.queued
 
 
 @each
@@ -240,7 +240,7 @@ def test_calls_that_no_server_takes(protocol: str) -> None:
     for ask_for in (connection.call_reducer, connection.call_procedure):
         with pytest.raises(LocalProtocolError, match=f"{MAX_MESSAGE} bytes of arguments"):
             ask_for("add", args, "w")
-    assert not connection.has_data
+    assert not connection.queued
     assert connection.close() == []
 
 

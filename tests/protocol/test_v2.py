@@ -293,8 +293,8 @@ def test_v2_sends_one_message_in_a_payload() -> None:
     assert numbers == [1, 2, 3]
 
 
-def test_a_violation_in_a_batch_loses_no_waiter() -> None:
-    """The first two answers were read, but nobody hears of them: they are handed to ``close``."""
+def test_what_comes_before_a_violation_counts() -> None:
+    """A batch is no unit: its messages are handled as if they had come one by one."""
     connection = greeted("v3")
     connection.call_reducer("add", b"", "a")
     connection.query(SQL, "b")
@@ -308,7 +308,17 @@ def test_a_violation_in_a_batch_loses_no_waiter() -> None:
         result2(v2.ReducerOkEmpty(), 77),
         result2(v2.ReducerOkEmpty(), 4),
     )
-    with pytest.raises(RemoteProtocolError, match="77"):
-        connection.receive(batch)
-    assert sorted(connection.close()) == ["a", "b", "c", "d"]
+    told: list[Any] = connection.receive(batch)
+    assert [event.waiter for event in told] == ["a", "b", "c"]
+    assert isinstance(connection.violation, RemoteProtocolError)
+    assert "77" in str(connection.violation)
+    assert connection.close() == ["d"]
     assert connection.close() == []
+
+
+def test_a_batch_that_does_not_decode_tells_nothing() -> None:
+    connection = greeted("v3")
+    connection.call_reducer("add", b"", "w")
+    with pytest.raises(DecodeError):
+        connection.receive(payload("v3", result2(v2.ReducerOkEmpty(), 1)) + b"\xff")
+    assert connection.close() == ["w"]
