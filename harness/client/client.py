@@ -254,6 +254,29 @@ class Client:
             self._watch(request_id, future, self._call_timeout_s)
         return future
 
+    def encoder(self, reducer: str) -> Callable[[tuple[Any, ...]], bytes]:
+        """What encodes a reducer's arguments. Raises ``LocalProtocolError`` if there is none."""
+        found = self._reducers.get(reducer)
+        if found is None:
+            raise LocalProtocolError(f"the database has no reducer {reducer!r}")
+        return found.encode
+
+    def call_for(self, waiter: Any, reducer: str, args: bytes) -> None:
+        """Call a reducer for a waiter of the caller's own, at a third of a future's cost.
+
+        ``waiter`` has a future's ``done``, ``set_result``, ``set_exception`` and ``exception``.
+        It is told as soon as the answer is applied, within the reading of its message, and may
+        call again from there. Nobody watches the time.
+        """
+        connection = self._connection
+        if connection is None:
+            raise LocalProtocolError("there is no connection")
+        connection.call_reducer(reducer, args, waiter)
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush)
+        self.stats.calls += 1
+
     async def subscribe(self, *queries: str) -> Subscription:
         """Subscribe to queries as one set; returns when its rows are in the cache.
 

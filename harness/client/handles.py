@@ -146,7 +146,7 @@ class Tables:
 class Reducer:
     """A reducer to call: ``conn.reducers.transfer(1, 2, amount=30)``."""
 
-    __slots__ = ("_client", "_codec", "_name", "_parameters")
+    __slots__ = ("_client", "_codec", "_name", "_parameters", "encode")
 
     def __init__(
         self, client: Client, name: str, parameters: tuple[str, ...], codec: Codec
@@ -155,6 +155,8 @@ class Reducer:
         self._name = name
         self._parameters = parameters
         self._codec = codec
+        #: The arguments in order, as bytes.
+        self.encode: Callable[[tuple[Any, ...]], bytes] = codec.encode
 
     def __call__(self, *args: Any, **kwargs: Any) -> asyncio.Future[None]:
         """Send the call in this tick; awaiting the result gives None or raises.
