@@ -1,14 +1,14 @@
 """Keeps operations going on one event loop and writes down when each began and ended.
 
-An operation is begun by calling ``issue``, which hands out the next one of the workload and returns
-its future; ``StopIteration`` says that there is none left. Futures need ``add_done_callback`` and
-``exception``, as asyncio's have. The closed loop costs one callback for each operation and nothing
-else: what the generator does between two operations is part of what it measures.
+An operation is begun by calling ``issue`` with a waiter, which is told of its end;
+``StopIteration`` says that the workload has no more. A waiter is as much of a future as a client needs, without what
+makes futures dear: what the generator does between two operations is part of what it measures.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -17,11 +17,14 @@ from harness.load.alarm import Alarm, clock_ns
 from harness.measure.recorder import REFUSED, SUCCEEDED, TIMED_OUT, Recorder
 from harness.records import LoadShape
 
-#: Begins the next operation and returns its future. Raises StopIteration at the workload's end.
-Issue: TypeAlias = Callable[[], Any]
+#: Begins the next operation and tells the waiter of its end. Raises StopIteration at the workload's
+#: end.
+Issue: TypeAlias = "Callable[[Waiter], None]"
 
 #: Turns of the loop after which what was asked has left.
 _TURNS_BETWEEN_HALVES = 3
+#: Seconds between looks for operations that are over their time.
+_LOOK_EVERY_S = 0.05
 
 
 class Load:
@@ -50,8 +53,94 @@ class Load:
         if isinstance(error, CallTimeout):
             return TIMED_OUT
         if not isinstance(error, HarnessError) and not self.finished.done():
+            self.left = 0
             self.finished.set_exception(error)
         return REFUSED
+
+
+class Waiter:
+    """Told of the end of one operation after the other.
+
+    With ``again`` the end of one begins the next: one of the operations in flight of a closed loop.
+    """
+
+    __slots__ = ("_over", "again", "intended_ns", "issue", "load", "sent_ns")
+
+    def __init__(self, load: Load, issue: Issue, again: bool) -> None:
+        self.load = load
+        self.issue = issue
+        self.again = again
+        self.intended_ns = self.sent_ns = 0
+        self._over = False
+
+    # --- what a client calls ---------------------------------------------------------------------
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._over
+
+    def set_result(self, result: Any) -> None:
+        """The operation succeeded."""
+        self._ended(SUCCEEDED)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The operation failed."""
+        self._ended(self.load.outcome(error))
+
+    def exception(self) -> None:
+        """Futures are asked for this so that nobody misses an error; here nobody can."""
+
+    # --- what the driver calls -------------------------------------------------------------------
+
+    def begin(self, intended_ns: int, now: int) -> None:
+        """Begin an operation that was meant to begin at ``intended_ns``."""
+        load = self.load
+        if load.left <= 0:
+            return
+        self.intended_ns, self.sent_ns = intended_ns, now
+        load.left -= 1
+        load.under_way += 1
+        load.recorder.asked += 1
+        try:
+            self.issue(self)
+        except StopIteration:
+            self._over = True
+            load.left = 0
+            load.under_way -= 1
+            load.recorder.asked -= 1
+        except HarnessError as error:
+            # The connection is gone, or the operation cannot be said: no other will do better.
+            self.again = False
+            load.left = 0
+            self._ended(load.outcome(error))
+
+    def expire(self, now: int, limit_ns: int) -> bool:
+        """Give up an operation that takes longer than ``limit_ns``; whether it was."""
+        if self._over or not self.intended_ns or now - self.sent_ns <= limit_ns:
+            return False
+        again, self.again = self.again, False
+        self.load.recorder.fail(CallTimeout(f"no answer within {limit_ns / 1e9:g} s"))
+        self._ended(TIMED_OUT)
+        return again
+
+    def _ended(self, outcome: int) -> None:
+        now = clock_ns()
+        load = self.load
+        recorder = load.recorder
+        at = recorder.count
+        recorder.intended[at] = self.intended_ns
+        recorder.sent[at] = self.sent_ns
+        recorder.done[at] = now
+        if outcome:
+            recorder.outcome[at] = outcome
+        recorder.count = at + 1
+        load.under_way -= 1
+        if self.again and now < load.stop_ns and load.left > 0:
+            self.begin(now, now)
+        else:
+            self._over = True
+        if not load.under_way:
+            load.settle()
 
 
 async def closed_loop(issues: Sequence[Issue], recorder: Recorder, shape: LoadShape) -> Load:
@@ -61,68 +150,25 @@ async def closed_loop(issues: Sequence[Issue], recorder: Recorder, shape: LoadSh
     expected error.
     """
     load = Load(recorder, shape)
-    lanes = [_lane(issue, load) for issue in issues for _ in range(shape.in_flight)]
+    lanes = [Waiter(load, issue, True) for issue in issues for _ in range(shape.in_flight)]
+    expiry = _Expiry(load, lanes)
     # In two halves, of which one is with the server while the other is with us. Begun all at once
     # they would stay together for ever: asked in one frame, answered in one frame, with the server
     # idle while we work and the other way round.
     load.under_way += 1  # the halves to come
     for half in (lanes[::2], lanes[1::2]):
-        for begin in half:
-            begin()
+        for lane in half:
+            now = clock_ns()
+            lane.begin(now, now)
         for _ in range(_TURNS_BETWEEN_HALVES):
             await asyncio.sleep(0)
     load.under_way -= 1
     load.settle()
-    await load.finished
+    try:
+        await load.finished
+    finally:
+        expiry.close()
     return load
-
-
-def _lane(issue: Issue, load: Load) -> Callable[[], None]:
-    """One of the operations in flight: its end begins the next. Local names, for speed."""
-    recorder, stop_ns, clock = load.recorder, load.stop_ns, clock_ns
-    intended, sent, done = recorder.intended, recorder.sent, recorder.done
-    outcome = recorder.outcome
-    began = 0
-
-    def begin() -> None:
-        nonlocal began
-        if load.left <= 0:
-            return
-        began = clock()
-        try:
-            future = issue()
-        except StopIteration:
-            load.left = 0
-            return
-        load.left -= 1
-        load.under_way += 1
-        recorder.asked += 1
-        future.add_done_callback(ended)
-
-    def ended(future: Any) -> None:
-        nonlocal began
-        now = clock()
-        error = future.exception()
-        at = recorder.count
-        intended[at] = sent[at] = began
-        done[at] = now
-        outcome[at] = SUCCEEDED if error is None else load.outcome(error)
-        recorder.count = at + 1
-        if now < stop_ns and load.left > 0:
-            try:
-                future = issue()
-            except StopIteration:
-                load.left = 0
-            else:
-                began = now
-                load.left -= 1
-                recorder.asked += 1
-                future.add_done_callback(ended)
-                return
-        load.under_way -= 1
-        load.settle()
-
-    return begin
 
 
 async def open_loop(
@@ -134,51 +180,66 @@ async def open_loop(
     stays what it was.
     """
     load = Load(recorder, shape)
-    loop = asyncio.get_running_loop()
-    turn = 0
-    due = next(plan, None)
+    waiting: deque[Waiter] = deque()
+    turn, due = 0, next(plan, None)
     load.under_way = 1  # the plan itself, until it is exhausted
 
     def send_due() -> None:
         nonlocal turn, due
-        while due is not None:
+        while due is not None and load.left > 0:
             now = clock_ns()
             intended_ns = load.start_ns + due
             if intended_ns > now:
                 alarm.set(intended_ns - now)
                 return
             due = next(plan, None)
-            try:
-                future = issues[turn % len(issues)]()
-            except StopIteration:
-                due = None
-                break
+            waiter = Waiter(load, issues[turn % len(issues)], False)
             turn += 1
-            recorder.asked += 1
-            load.under_way += 1
-            future.add_done_callback(_ender(load, intended_ns, now))
-            load.left -= 1
-            if load.left <= 0:
-                due = None
+            waiting.append(waiter)
+            waiter.begin(intended_ns, now)
         load.under_way -= 1
         load.settle()
 
-    alarm = Alarm(loop, send_due)
+    alarm = Alarm(asyncio.get_running_loop(), send_due)
+    expiry = _Expiry(load, waiting)
     try:
         send_due()
         await load.finished
     finally:
+        expiry.close()
         alarm.close()
     return load
 
 
-def _ender(load: Load, intended_ns: int, sent_ns: int) -> Callable[[Any], None]:
-    def ended(future: Any) -> None:
-        now = clock_ns()
-        error = future.exception()
-        kind = SUCCEEDED if error is None else load.outcome(error)
-        load.recorder.add(intended_ns, sent_ns, now, kind)
-        load.under_way -= 1
-        load.settle()
+class _Expiry:
+    """Gives up operations that are over their time; a lane of a closed loop gets a successor."""
 
-    return ended
+    def __init__(self, load: Load, waiting: list[Waiter] | deque[Waiter]) -> None:
+        self._load = load
+        self._waiting = waiting
+        self._limit_ns = int(load.shape.timeout_s * 1e9)
+        self._loop = asyncio.get_running_loop()
+        self._arm()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _arm(self) -> None:
+        every_s = min(_LOOK_EVERY_S, self._load.shape.timeout_s)
+        self._timer = self._loop.call_later(every_s, self._look)
+
+    def _look(self) -> None:
+        now = clock_ns()
+        waiting = self._waiting
+        if isinstance(waiting, deque):
+            while waiting and waiting[0].done():
+                waiting.popleft()
+            for waiter in list(waiting):
+                waiter.expire(now, self._limit_ns)
+        else:
+            for at, lane in enumerate(waiting):
+                if lane.expire(now, self._limit_ns) and now < self._load.stop_ns:
+                    waiting[at] = Waiter(self._load, lane.issue, True)
+                    waiting[at].begin(now, now)
+        self._arm()

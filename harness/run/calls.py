@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from harness.client import Client
 from harness.load import arrivals, driver
 from harness.load.workloads import Stream
 from harness.measure.recorder import Recorder
@@ -65,13 +66,17 @@ async def fill(connection: Any, stream: Stream) -> None:
     await asyncio.gather(*waiting)
 
 
-def issuer(connection: Any, stream: Stream) -> Callable[[], Any]:
+def issuer(connection: Client, stream: Stream) -> driver.Issue:
     """What begins the next call on a connection."""
-    call, next_call = connection.call, stream.next_call
+    call, next_call = connection.call_for, stream.next_call
+    encoders: dict[str, Callable[[tuple[Any, ...]], bytes]] = {}
 
-    def issue() -> Any:
+    def issue(waiter: driver.Waiter) -> None:
         name, arguments = next_call()
-        return call(name, *arguments)
+        encode = encoders.get(name)
+        if encode is None:
+            encode = encoders[name] = connection.encoder(name)
+        call(waiter, name, encode(arguments))
 
     return issue
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from harness.load import driver
@@ -40,34 +39,44 @@ async def measure(job: Job) -> Finding:
         return window.finding(watch, load, checks)
 
 
-def by_key(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> Callable[[], Any]:
+def by_key(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> driver.Issue:
     """Ask for one row by its primary key."""
 
-    def issue() -> Any:
-        row = stream.next_call()[1][0]
-        future = asyncio.ensure_future(
-            connection.query(f"SELECT * FROM item WHERE id = {row[0]}")  # noqa: S608  (an integer)
-        )
-        if len(asked) < _KEPT:
-            asked.append((row[0], future))
-        return future
+    def issue(waiter: driver.Waiter) -> None:
+        id = stream.next_call()[1][0][0]
+        statement = f"SELECT * FROM item WHERE id = {id}"  # noqa: S608  (an integer)
+        _ask(connection, statement, id, waiter, asked)
 
     return issue
 
 
-def by_scan(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> Callable[[], Any]:
+def by_scan(connection: Any, stream: Stream, asked: list[tuple[int, Any]]) -> driver.Issue:
     """Ask for the rows with one value in a column without an index."""
 
-    def issue() -> Any:
+    def issue(waiter: driver.Waiter) -> None:
         hp = stream.next_call()[1][0][4]
-        future = asyncio.ensure_future(
-            connection.query(f"SELECT * FROM item WHERE hp = {hp}")  # noqa: S608  (an integer)
-        )
-        if len(asked) < _KEPT:
-            asked.append((hp, future))
-        return future
+        statement = f"SELECT * FROM item WHERE hp = {hp}"  # noqa: S608  (an integer)
+        _ask(connection, statement, hp, waiter, asked)
 
     return issue
+
+
+def _ask(
+    connection: Any, statement: str, value: int, waiter: driver.Waiter, asked: list[tuple[int, Any]]
+) -> None:
+    def ended(future: asyncio.Future[Any]) -> None:
+        error = future.exception()
+        if waiter.done():
+            return
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+    future = asyncio.ensure_future(connection.query(statement))
+    if len(asked) < _KEPT:
+        asked.append((value, future))
+    future.add_done_callback(ended)
 
 
 def answers(stream: Stream, asked: list[tuple[int, Any]], total: int) -> Check:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import CallTimeout, ReducerError
+from harness.errors import CallTimeout, ConnectionLost, ReducerError
 from harness.load import driver
 from harness.measure.recorder import Recorder
 from harness.records import LoadShape
@@ -23,23 +23,21 @@ class Echo:
         self.begun = self.outstanding = self.most = 0
         self.limit, self.failure = limit, failure
 
-    def issue(self) -> Any:
+    def issue(self, waiter: driver.Waiter) -> None:
         if self.begun >= self.limit:
             raise StopIteration
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
         self.begun += 1
         self.outstanding += 1
         self.most = max(self.most, self.outstanding)
-        loop.call_soon(self._answer, future, self.failure(self.begun))
-        return future
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._answer, waiter, self.failure(self.begun))
 
-    def _answer(self, future: Any, error: BaseException | None) -> None:
+    def _answer(self, waiter: driver.Waiter, error: BaseException | None) -> None:
         self.outstanding -= 1
         if error is None:
-            future.set_result(None)
+            waiter.set_result(None)
         else:
-            future.set_exception(error)
+            waiter.set_exception(error)
 
 
 def closed(echo: Echo, connections: int = 1, **shape: Any) -> Recorder:
@@ -95,6 +93,40 @@ def test_failures_are_samples() -> None:
 def test_what_nobody_expected_ends_the_load() -> None:
     with pytest.raises(ZeroDivisionError):
         closed(Echo(failure={3: ZeroDivisionError()}.get), in_flight=2, duration_s=60)
+
+
+def test_operations_without_an_answer_time_out_and_the_load_goes_on() -> None:
+    """The first two of ten are never answered: each is a sample, and its place is taken."""
+    held: list[driver.Waiter] = []
+
+    class Silent(Echo):
+        def issue(self, waiter: driver.Waiter) -> None:
+            super().issue(waiter)
+
+        def _answer(self, waiter: driver.Waiter, error: BaseException | None) -> None:
+            if len(held) < 2:
+                held.append(waiter)
+            else:
+                super()._answer(waiter, error)
+
+    recorder = closed(Silent(), in_flight=2, operations=10, duration_s=60, timeout_s=0.01)
+    assert recorder.outcomes() == (8, 0, 2)
+    assert recorder.first_error == "no answer within 0.01 s"
+    # An answer that comes after all finds nobody waiting.
+    assert all(waiter.done() for waiter in held)
+
+
+def test_a_lost_connection_ends_the_load() -> None:
+    class Lost(Echo):
+        def issue(self, waiter: driver.Waiter) -> None:
+            if self.begun >= 5:
+                raise ConnectionLost("the server is gone")
+            super().issue(waiter)
+
+    recorder = closed(Lost(), in_flight=2, duration_s=60)
+    assert recorder.asked == recorder.count == 6
+    assert recorder.outcomes() == (5, 1, 0)
+    assert recorder.first_error == "the server is gone"
 
 
 def test_samples_follow_each_other() -> None:
