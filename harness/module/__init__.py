@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.module.registry import reducer as reducer
     from harness.module.registry import sum_type as sum_type
     from harness.module.registry import table as table
-    from harness.wire.annotations import ScheduleAt as ScheduleAt
+    from harness.module.schedule import ScheduleAt as ScheduleAt
     from harness.wire.annotations import f32 as f32
     from harness.wire.annotations import f64 as f64
     from harness.wire.annotations import i8 as i8
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from harness.wire.values import TimeDuration as TimeDuration
     from harness.wire.values import Timestamp as Timestamp
 
-_WIDTHS = "i8 i16 i32 i64 i128 i256 u8 u16 u32 u64 u128 u256 f32 f64 ScheduleAt"
+_WIDTHS = "i8 i16 i32 i64 i128 i256 u8 u16 u32 u64 u128 u256 f32 f64"
 _PLACES = {
     "harness.errors": "ReducerError",
     "harness.module.columns": "auto_inc btree column direct hash_index",
@@ -58,6 +58,7 @@ _PLACES = {
     "harness.module.registry": (
         "Module client_connected client_disconnected init product reducer sum_type table"
     ),
+    "harness.module.schedule": "ScheduleAt",
     "harness.wire.annotations": _WIDTHS,
     "harness.wire.values": "ConnectionId Identity Interval Some Time TimeDuration Timestamp",
     "uuid": "UUID",

@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.errors import SchemaError
 from harness.module.columns import MISSING
+from harness.module.context import ReducerContext
 from harness.module.handles import TableHandle
 from harness.module.registry import Module, Reducer, SumType, Table, place_of
 from harness.wire import program
@@ -301,7 +302,7 @@ class _Compiler:
     ) -> None:
         for place in index.columns:
             type_ = self.builder.typespace.resolve(row.elements[place].type)
-            if not _is_key(type_):
+            if not _is_key(type_) and not self.is_ordered_time(table, index, type_, place):
                 self.problem(
                     f"column {columns[place]!r} of table {table.name!r} cannot be a key: keys are "
                     "integers, bool, str, Identity, ConnectionId, UUID and plain enums",
@@ -314,6 +315,15 @@ class _Compiler:
                     "column of u8, u16, u32, u64 or a plain enum",
                     table.where,
                 )
+
+    def is_ordered_time(self, table: Table, index: IndexDef, type_: t.Type, place: int) -> bool:
+        """Instants and spans may be indexed by their order; they are no keys."""
+        said = list(table.columns.values())[place]
+        return (
+            type_ in (t.TIMESTAMP, t.TIME_DURATION)
+            and index.algorithm is IndexAlgorithm.BTREE
+            and not (said.primary_key or said.unique)
+        )
 
     def sequences(self, table: Table, columns: list[str], row: t.Product) -> list[SequenceDef]:
         found = []
@@ -361,6 +371,10 @@ class _Compiler:
         self.identifier(f"reducer {reducer.name!r}", reducer.name, where)
         if inspect.iscoroutinefunction(reducer.function):
             self.problem(f"reducer {reducer.name!r} is async; reducers run to their end", where)
+        if inspect.isgeneratorfunction(reducer.function) or inspect.isasyncgenfunction(
+            reducer.function
+        ):
+            self.problem(f"reducer {reducer.name!r} yields: calling it would run nothing", where)
         try:
             hints = typing.get_type_hints(reducer.function, include_extras=True)
         except NameError as error:
@@ -375,6 +389,13 @@ class _Compiler:
         if not parameters:
             self.problem(f"reducer {reducer.name!r} needs a first parameter for its context", where)
             return None
+        context = hints.get(parameters[0].name, ReducerContext)
+        if context not in (ReducerContext, Any):
+            self.problem(
+                f"reducer {reducer.name!r}: the first parameter is the ReducerContext, "
+                f"{parameters[0].name!r} is declared as {getattr(context, '__name__', context)}",
+                where,
+            )
         if hints.get("return", type(None)) is not type(None):
             self.problem(f"reducer {reducer.name!r} returns something; it must return None", where)
         if reducer.lifecycle is not None and len(parameters) > 1:

@@ -242,6 +242,21 @@ def go(ctx, *rest: u8): pass
 """,
         [(2, "reducer 'go': *rest is not possible")],
     ),
+    "reducer whose context is something else": (
+        """
+@reducer
+def f(name: str) -> None: ...
+""",
+        [(2, "reducer 'f': the first parameter is the ReducerContext, 'name' is declared as str")],
+    ),
+    "generator": (
+        """
+@reducer
+def f(ctx):
+    yield
+""",
+        [(2, "reducer 'f' yields: calling it would run nothing")],
+    ),
     "async": (
         """
 @reducer
@@ -387,8 +402,8 @@ class P:
 class A:
     a: f32 = column(index="btree")
     b: f64 = column(unique=True)
-    c: Timestamp = column(index="btree")
-    d: TimeDuration = column(index="btree")
+    c: Timestamp = column(unique=True)
+    d: TimeDuration = column(index="hash")
     e: ScheduleAt = column(index="btree")
     f: list[u8] = column(primary_key=True)
     g: P = column(index="hash")
