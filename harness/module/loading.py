@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from harness.errors import HarnessError, SchemaError
 from harness.module import registry
@@ -15,10 +17,11 @@ from harness.module.registry import Module
 
 
 def load(what: str | Path) -> Module:
-    """The module in a file (``src/chat/main.py``) or under a dotted name (``chat.main``).
+    """The module in a file (``src/chat.py``), a package's folder (``src/chat``) or under a dotted
+    name (``chat.main``).
 
-    Its code is run. Raises ``SchemaError`` if there is none, if it cannot be imported, or if it
-    declares nothing.
+    Its code is run. A package is all that its ``__init__`` imports of it, put together. Raises
+    ``SchemaError`` if there is none, if it cannot be imported, or if it declares nothing.
     """
     text = str(what)
     path = Path(text)
@@ -27,7 +30,6 @@ def load(what: str | Path) -> Module:
     with _replaced(text, text):
         if not _exists(text):
             raise SchemaError(f"there is no module {text!r}; give a file or a dotted name")
-        registry.forget(text)
         imported = importlib.import_module(text)
     return _declared(imported, text)
 
@@ -39,30 +41,43 @@ def _exists(name: str) -> bool:
         return False
 
 
+def _family(name: str) -> dict[str, ModuleType]:
+    """What is imported under this name and below it, in the order of the imports."""
+    known = list(sys.modules.items())
+    return {key: found for key, found in known if key == name or key.startswith(f"{name}.")}
+
+
 @contextmanager
 def _replaced(name: str, shown: str) -> Iterator[None]:
     """Import ``name`` afresh; what was imported before comes back if that fails."""
-    before = sys.modules.pop(name, None)
+    before = _family(name)
+    for key in before:
+        del sys.modules[key]
     try:
         yield
     except Exception as error:  # a module's own code can raise anything
-        sys.modules.pop(name, None)
-        if before is not None:
-            sys.modules[name] = before
+        for key in _family(name):
+            del sys.modules[key]
+        sys.modules.update(before)
         if isinstance(error, HarnessError):
             raise
         raise SchemaError(f"{shown} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _load_file(path: Path) -> Module:
-    if path.is_dir():
-        raise SchemaError(f"{path} is a folder; name the file that declares the tables")
     if not path.exists():
         raise SchemaError(f"there is no file {path}")
-    # A name of its own: a file called json.py must not take the place of another module.
-    name = f"harness.loaded.{path.stem}"
-    registry.forget(name)
-    spec = importlib.util.spec_from_file_location(name, path)
+    file, inside = path, None
+    if path.is_dir():
+        file, inside = path / "__init__.py", [str(path)]
+        if not file.exists():
+            raise SchemaError(f"the folder {path} is no package: it has no __init__.py")
+    # A name of its own: a file called json.py must not take the place of another module, nor one
+    # main.py that of another.
+    whole = path.resolve()
+    digest = hashlib.blake2s(str(whole).encode(), digest_size=4).hexdigest()
+    name = f"harness.loaded.x{digest}.{whole.stem}"
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise SchemaError(f"{path} is not a Python file")
     imported = importlib.util.module_from_spec(spec)
@@ -72,10 +87,13 @@ def _load_file(path: Path) -> Module:
     return _declared(imported, str(path))
 
 
-def _declared(imported: object, shown: str) -> Module:
+def _declared(imported: ModuleType, shown: str) -> Module:
     found = [value for value in vars(imported).values() if isinstance(value, Module)]
     explicit = list(dict.fromkeys(found))
-    bare = registry.default_module(imported.__name__)  # type: ignore[attr-defined]  # it is a Python module
+    bare = registry.default_module(imported.__name__)
+    if hasattr(imported, "__path__"):
+        parts = [registry.default_module(name) for name in _family(imported.__name__)]
+        bare = Module.together(bare.name, parts)
     if len(explicit) > 1:
         names = ", ".join(module.name for module in explicit)
         raise SchemaError(f"{shown} declares several modules: {names}")

@@ -98,6 +98,16 @@ class Module:
         """The schema. Raises ``SchemaError`` that lists everything that is wrong."""
         return self.compiled.definition
 
+    @classmethod
+    def together(cls, name: str, parts: Sequence[Module]) -> Module:
+        """One module of several: what the files of a package declare."""
+        made = cls(name)
+        for part in parts:
+            made.contents.tables.extend(part.contents.tables)
+            made.contents.reducers.extend(part.contents.reducers)
+            made.contents.sums.extend(part.contents.sums)
+        return made
+
     # --- decorators ------------------------------------------------------------------------------
 
     @dataclass_transform(kw_only_default=True, field_specifiers=(column,))
@@ -197,19 +207,22 @@ class Module:
 # --- the bare decorators -------------------------------------------------------------------------
 
 _DEFAULTS: dict[str, Module] = {}
+_PLACE = "_harness_module"
 
 
 def default_module(python_module: str) -> Module:
-    """The module that the bare decorators in this Python module fill."""
-    found = _DEFAULTS.get(python_module)
+    """The module that the bare decorators in this Python module fill.
+
+    It hangs on the import that is under way, or was: a reload starts afresh, and nothing is
+    declared twice.
+    """
+    spec = getattr(sys.modules.get(python_module), "__spec__", None)
+    kept = _DEFAULTS if spec is None else vars(spec)  # __main__ has no spec
+    place = python_module if spec is None else _PLACE
+    found: Module | None = kept.get(place)
     if found is None:
-        found = _DEFAULTS[python_module] = Module(python_module.rpartition(".")[2])
+        found = kept[place] = Module(python_module.rpartition(".")[2])
     return found
-
-
-def forget(python_module: str) -> None:
-    """Start this Python module's declarations afresh: it is about to be imported again."""
-    _DEFAULTS.pop(python_module, None)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(column,))
