@@ -328,6 +328,8 @@ class Hub:
             statement = sql.parse(text)
             if isinstance(statement, sql.SelectAll):
                 for table in self.catalog.readable(owner=session.owner):
+                    if table.definition.event and not session.events:
+                        continue
                     name = table.name
                     whole = sql.Select("", (), None, name, name, None, None, None)
                     every = self._plan(whole, session, text)
@@ -336,6 +338,10 @@ class Hub:
                 one = self._plan(statement, session, text)
                 if isinstance(statement, sql.Select) and statement.limit is not None:
                     raise SqlError("LIMIT is not supported in a subscription")
+                if one.side.table.definition.event and not session.events:
+                    raise SqlError(
+                        f"{one.table!r} is an event table: subscribing to it requires WebSocket v2"
+                    )
                 found[one.key] = one
         return list(found.values())
 

@@ -31,6 +31,8 @@ class Session(ABC):
     subprotocol: str
     #: Whether payloads are text.
     text = False
+    #: Whether the protocol can tell of event tables.
+    events = True
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class SessionV1(Session):
     """The binary form."""
 
     subprotocol = v1.SUBPROTOCOL
+    events = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

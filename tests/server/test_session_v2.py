@@ -233,6 +233,31 @@ def test_private_tables_are_the_owners(kind: type[PeerV2]) -> None:
     hub.database.close()
 
 
+def test_event_rows_come_as_events(kind: type[PeerV2]) -> None:
+    module = Module("events")
+
+    @module.table(public=True, event=True)
+    class Happened:
+        x: u8
+
+    @module.reducer
+    def add(ctx: ReducerContext) -> None:
+        ctx.db[Happened].insert(Happened(x=1))
+
+    hub = Hub("events", open_database(module))
+    peer = kind(hub)
+    hub.end_tick()
+    peer.received()
+    peer.ask(peer.call("add"))
+    assert peer.rows(_subscribe(peer, "SELECT * FROM happened").rows) == []
+    (answer,) = peer.ask(peer.call("add"))
+    ((update,),) = [one.tables for one in answer.result.transaction_update.query_sets]
+    (part,) = update.rows
+    assert isinstance(part, v2.EventTable)
+    assert peer.schema.decoded("happened", part.events) == [(1,)]
+    hub.database.close()
+
+
 # --- calls ---------------------------------------------------------------------------------------
 
 
