@@ -9,13 +9,13 @@ from harness.run import measure, tracked
 from harness.run.suites import Found
 from suites import common
 
-CONNECTIONS = 8
+CONNECTIONS = 4
 
 
 class Noop:
     """Calls that do nothing, by protocol: what a call costs by itself.
 
-    Eight connections share the 64 calls in flight. On one connection all of them are asked in one
+    Four connections share the 64 calls in flight. On one connection all of them are asked in one
     message and answered in one message, and the server is idle while the client works.
     """
 

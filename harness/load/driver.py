@@ -1,8 +1,9 @@
 """Keeps operations going on one event loop and writes down when each began and ended.
 
 An operation is begun by calling ``issue`` with a waiter, which is told of its end;
-``StopIteration`` says that the workload has no more. A waiter is as much of a future as a client needs, without what
-makes futures dear: what the generator does between two operations is part of what it measures.
+``StopIteration`` says that the workload has no more. A waiter is as much of a future as a client
+needs, without what makes futures dear: what the generator does between two operations is part of
+what it measures.
 """
 
 from __future__ import annotations
