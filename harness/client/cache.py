@@ -136,7 +136,7 @@ class TableCache:
                 rows[key] = change.new
             elif not after:
                 change = Change(rows.pop(key), None)
-            elif new is None or (went is None and old == new[0]) or (went and went[2] == new[2]):
+            elif new is None or (went[2] == new[2] if went else self._same(old, new[0])):
                 continue
             else:
                 change = Change(old, new[0])
@@ -146,6 +146,10 @@ class TableCache:
             if wanted:
                 changes.append(change)
         return changes
+
+    def _same(self, old: Any, new: Any) -> bool:
+        """Whether two rows are the same; a NaN is the same as itself here."""
+        return bool(old == new) or self.codec.encode(old) == self.codec.encode(new)
 
     def _keyed(
         self, key_of: Callable[[Any], Any], lists: list[RowList]
@@ -206,11 +210,11 @@ class TableCache:
             self.apply(updates, False)
         if not wanted:
             return []
-        changes = [
-            Change(old, self.rows.get(key))
-            for key, old in before.items()
-            if self.rows.get(key) != old
-        ]
+        changes: list[Change] = []
+        for key, old in before.items():
+            new = self.rows.get(key)
+            if new is None or not self._same(old, new):
+                changes.append(Change(old, new))
         changes += [Change(None, row) for key, row in self.rows.items() if key not in before]
         return changes
 
