@@ -161,6 +161,22 @@ class Metric(Record, frozen=True):
     interval: tuple[float, float] | None = None
     count: int | None = None
 
+    def reciprocal(self) -> Metric:
+        """The time of one operation, in nanoseconds, from a rate."""
+
+        def turn(rate: float) -> float:
+            return 1e9 / rate if rate > 0 else float("nan")
+
+        ends = self.interval
+        return Metric(
+            name=f"1/{self.name}",
+            value=turn(self.value),
+            unit="ns",
+            better="lower",
+            interval=(turn(ends[1]), turn(ends[0])) if ends is not None else None,
+            count=self.count,
+        )
+
 
 class Check(Record, frozen=True):
     """One thing that must hold for the figures to be worth anything.
@@ -195,8 +211,13 @@ class Run(Record, frozen=True):
     log_tail: list[str] = []
 
     def metric(self, name: str) -> Metric | None:
-        """The figure of this name, or None if the run has none."""
-        return next((metric for metric in self.metrics if metric.name == name), None)
+        """The figure of this name, or None if the run has none.
+
+        ``1/rate`` is the reciprocal of a rate: the time of one operation, in nanoseconds.
+        """
+        rate = name.removeprefix("1/")
+        found = next((metric for metric in self.metrics if metric.name == rate), None)
+        return found if found is None or rate == name else found.reciprocal()
 
     def value(self, name: str) -> float:
         """The value of a figure; NaN if there is none or if the run is VOID."""

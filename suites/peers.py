@@ -43,5 +43,5 @@ class TypeScript:
             return str(error)
         return None
 
-    track_encode = tracked("encode_ratio", "ratio", "encode")
-    track_decode = tracked("decode_ratio", "ratio", "decode")
+    shown_encode = tracked("encode_ratio", "ratio", "encode")
+    shown_decode = tracked("decode_ratio", "ratio", "decode")

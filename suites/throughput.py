@@ -39,7 +39,8 @@ class Noop:
             in_flight=common.PIPELINED // CONNECTIONS,
         )
 
-    track_rate = tracked("rate", "1/s")
+    shown_rate = tracked("rate", "1/s")
+    track_time = tracked("1/rate", "ns", "time each")
     track_client_cpu = tracked("client_cpu", "ns", "client CPU a call")
     track_server_cpu = tracked("server_cpu", "ns", "server CPU a call")
 
@@ -64,6 +65,7 @@ class Transfer:
             f"throughput transfer {word}", "transfer", rows=common.ROWS, confirmed=confirmed
         )
 
-    track_rate = tracked("rate", "1/s")
+    shown_rate = tracked("rate", "1/s")
+    track_time = tracked("1/rate", "ns", "time each")
     track_client_cpu = tracked("client_cpu", "ns", "client CPU a call")
     track_server_cpu = tracked("server_cpu", "ns", "server CPU a call")

@@ -4,6 +4,9 @@ A suite is a class with ``params`` and ``param_names`` (as asv reads them), a st
 ``scenario(*params)``, and ``track_…`` methods made by ``tracked``. asv measures in ``setup_cache``
 and asks each ``track_…`` method for its number; ``harness run`` measures the same scenarios and
 prints the same numbers.
+
+To asv a smaller number is a better one, always. So rates, of which more is better, are ``shown_…``
+methods, which asv does not see; it tracks their reciprocals, the time of one operation.
 """
 
 from __future__ import annotations
@@ -65,8 +68,8 @@ def combinations(suite: Suite, quick: bool = False) -> Iterator[tuple[Any, ...]]
 
 
 def tracks(suite: Suite) -> list[Tracked]:
-    """The suite's ``track_…`` methods, in the order in which they are written."""
-    return [made for name, made in vars(suite).items() if name.startswith("track_")]
+    """The suite's ``shown_…`` and ``track_…`` methods, in the order in which they are written."""
+    return [made for name, made in vars(suite).items() if name.startswith(("shown_", "track_"))]
 
 
 def measure(suite: Suite, progress: Callable[[str], None] = lambda text: None) -> Found:
@@ -90,7 +93,10 @@ def number(found: Found, params: tuple[Any, ...], metric: str) -> float:
     """One figure; NaN if there is none. Raises ``PlanError`` for parameters never measured."""
     if key(params) not in found:
         raise PlanError(f"nothing was measured for {key(params)}")
-    return found[key(params)].get(metric, float("nan"))
+    value = found[key(params)].get(metric.removeprefix("1/"), float("nan"))
+    if not metric.startswith("1/"):
+        return value
+    return 1e9 / value if value > 0 else float("nan")
 
 
 def quickly(scenario: Scenario) -> Scenario:
