@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 class Registration:
     """A callback that is registered; ``cancel`` ends it."""
 
-    __slots__ = ("_callback", "_list")
+    __slots__ = ("_callback", "_list", "_registered")
 
     def __init__(self, list_: list[Callable[..., Any]], callback: Callable[..., Any]) -> None:
         self._list = list_
         self._callback = callback
-        # A new list, so that a callback may register and cancel while others run.
+        self._registered = True
         list_.append(callback)
 
     def cancel(self) -> None:
         """The callback is not called any more. A second time does nothing."""
-        if self._callback in self._list:
+        if self._registered:
+            self._registered = False
             self._list.remove(self._callback)
 
 
