@@ -152,3 +152,26 @@ def test_an_explicit_module(tmp_path: Path) -> None:
     )
     module = load(path)
     assert (module.name, names(module)) == ("chat", (["user"], []))
+
+
+def test_a_missing_import_is_not_taken_for_a_missing_module(package: Path) -> None:
+    (package / "other.py").write_text("import nowhere_at_all\n")
+    with pytest.raises(SchemaError, match=r"^chatty\.other cannot be imported: .*nowhere_at_all"):
+        load("chatty.other")
+
+
+@pytest.mark.parametrize("name", ["no_such.thing", "chatty.nope", "chatty.tables.deeper", "..x"])
+def test_names_that_lead_nowhere(package: Path, name: str) -> None:
+    with pytest.raises(SchemaError, match="give a file or a dotted name|cannot be imported"):
+        load(name)
+
+
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(SchemaError, match=r"notes\.txt is not a Python file"):
+        load(tmp_path / "notes.txt")
+
+
+def test_an_empty_module_has_an_empty_definition() -> None:
+    definition = Module("empty").definition()
+    assert (definition.tables, definition.reducers, definition.types) == ((), (), ())
