@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from harness.client.names import nearest
+from harness.errors import SchemaError
 from harness.wire import codec as codecs
 from harness.wire import program
 from harness.wire import types as t
 from harness.wire.codec import Codec
-from harness.wire.schema import ModuleDef, ReducerDef, TableDef
+from harness.wire.schema import ModuleDef, ProcedureDef, ReducerDef, TableDef
 
 
 class Types:
@@ -34,9 +37,14 @@ class Types:
             binding = _binding(_identifier(name), type_)
             if binding is not None:
                 self.bindings[index] = binding
-        for table in schema.tables:
-            if given and table.name in given:
-                self.bindings[table.row] = given[table.name]
+        #: All tables, and the views, which look like tables to a client.
+        self.tables = (*schema.tables, *_views(schema))
+        by_name = {table.name: table for table in self.tables}
+        for name, class_ in (given or {}).items():
+            if name not in by_name:
+                raise SchemaError(nearest("table", name, by_name))
+            self.bindings[by_name[name].row] = class_
+        self._codecs: dict[t.Type, Codec] = {}
 
     def row_class(self, table: TableDef) -> type[Any]:
         """The class of a table's rows."""
@@ -45,30 +53,84 @@ class Types:
         return found
 
     def row_codec(self, table: TableDef) -> Codec:
-        return codecs.compile(t.Ref(table.row), self.schema.typespace, self.bindings)
+        return self._codec(t.Ref(table.row))
 
-    def args_codec(self, reducer: ReducerDef) -> Codec:
-        """A codec for the tuple of a reducer's arguments."""
-        return codecs.compile(reducer.params, self.schema.typespace, self.bindings)
+    def args_codec(self, function: ReducerDef | ProcedureDef) -> Codec:
+        """A codec for the tuple of a function's arguments."""
+        return self._codec(function.params)
+
+    def result_codec(self, procedure: ProcedureDef) -> Codec:
+        """A codec for what a procedure returns."""
+        return self._codec(procedure.returns)
+
+    def parameters(self, function: ReducerDef | ProcedureDef) -> tuple[str, ...]:
+        """The names that arguments can be given by."""
+        elements = function.params.elements
+        return tuple(_identifier(x.name or f"field_{i}") for i, x in enumerate(elements))
+
+    def _codec(self, type_: t.Type) -> Codec:
+        codec = self._codecs.get(type_)
+        if codec is None:
+            codec = codecs.compile(type_, self.schema.typespace, self.bindings)
+            self._codecs[type_] = codec
+        return codec
+
+
+def types_of(schema: ModuleDef, given: Mapping[str, type[Any]] | None = None) -> Types:
+    """The classes and codecs of a schema; the same ones for every connection that knows it."""
+    return _types(schema, frozenset((given or {}).items()))
+
+
+@lru_cache(maxsize=16)
+def _types(schema: ModuleDef, given: frozenset[tuple[str, type[Any]]]) -> Types:
+    return Types(schema, dict(given))
+
+
+def _views(schema: ModuleDef) -> list[TableDef]:
+    """Views return a list or an option of rows."""
+    found = []
+    for view in schema.views:
+        returned = schema.typespace.resolve(view.returns)
+        row = returned.element if isinstance(returned, t.Array) else t.option_payload(returned)
+        if not isinstance(row, t.Ref):
+            continue  # rows without a type of their own cannot be subscribed
+        product = schema.typespace.resolve(row)
+        key = None
+        if len(view.primary_key) == 1 and isinstance(product, t.Product):
+            names = [element.name for element in product.elements]
+            key = names.index(view.primary_key[0]) if view.primary_key[0] in names else None
+        found.append(TableDef(view.name, view.accessor, row.index, key, public=view.public))
+    return found
 
 
 def _identifier(name: str) -> str:
-    """A name as Python allows it: keywords get an underscore."""
+    """A name as Python allows it: keywords get an underscore, and ``mro``, which no enum takes."""
     shown = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in name)
     if not shown or not shown.isidentifier():
         shown = f"_{shown}"
-    return f"{shown}_" if keyword.iskeyword(shown) else shown
+    return f"{shown}_" if keyword.iskeyword(shown) or shown == "mro" else shown
+
+
+def _identifiers(names: Iterable[str]) -> list[str]:
+    """Names as Python allows them, and each only once."""
+    found: list[str] = []
+    for name in names:
+        shown = _identifier(name)
+        while shown in found:
+            shown += "_"
+        found.append(shown)
+    return found
 
 
 def _binding(name: str, type_: t.Type) -> program.Binding | None:
     if isinstance(type_, t.Product):
         if type_ in _SPECIAL:
             return None
-        fields = [_identifier(e.name or f"field_{i}") for i, e in enumerate(type_.elements)]
+        fields = _identifiers(e.name or f"field_{i}" for i, e in enumerate(type_.elements))
         return msgspec.defstruct(name, fields, frozen=True, gc=False)
     if not isinstance(type_, t.Sum) or not type_.variants or _is_special_sum(type_):
         return None
-    variants = [_identifier(x.name or f"variant_{i}") for i, x in enumerate(type_.variants)]
+    variants = _identifiers(x.name or f"variant_{i}" for i, x in enumerate(type_.variants))
     if t.is_plain_enum(type_):
         make: Any = Enum  # mypy knows the functional form with literals only
         made: type[Any] = make(name, {variant: i for i, variant in enumerate(variants)})
