@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -113,20 +115,31 @@ class Http:
         text = await self._text("GET", f"{_path(database)}/logs?num_lines={num_lines}")
         return [jsontext.loads(line) for line in text.splitlines() if line]
 
+    async def follow_logs(
+        self, database: str, num_lines: int = 100
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The last records of the module's log, and those to come until the server ends.
+
+        Leave it with ``aclose``. The limit of time holds until the answer begins.
+        """
+        path = f"{_path(database)}/logs?num_lines={num_lines}&follow=true"
+        limit = aiohttp.ClientTimeout(connect=self._timeout.total)
+        try:
+            async with self._request("GET", path, timeout=limit) as answer:
+                if answer.status >= 400:
+                    raise _error(path, answer.status, await answer.text())
+                async for line in answer.content:
+                    if line.strip():
+                        yield jsontext.loads(line.decode())
+        except aiohttp.ClientError as error:
+            raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
+
     async def _text(
         self, method: str, path: str, body: bytes | None = None, kind: str | None = None
     ) -> str:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
-        headers = {}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        if kind is not None:
-            headers["Content-Type"] = kind
+        headers = {} if kind is None else {"Content-Type": kind}
         try:
-            async with self._session.request(
-                method, self._uri + path, data=body, headers=headers
-            ) as answer:
+            async with self._request(method, path, body, headers, timeout=self._timeout) as answer:
                 text = await answer.text()
                 if answer.status >= 400:
                     raise _error(path, answer.status, text)
@@ -136,6 +149,23 @@ class Http:
             raise ConnectError(f"{self._uri} did not answer within {limit:g} s") from None
         except aiohttp.ClientError as error:
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: aiohttp.ClientTimeout,
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        all_headers = dict(headers or {})
+        if self._token is not None:
+            all_headers["Authorization"] = f"Bearer {self._token}"
+        url = self._uri + path
+        return self._session.request(method, url, data=body, headers=all_headers, timeout=timeout)
 
 
 def _path(database: str) -> str:

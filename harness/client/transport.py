@@ -22,6 +22,16 @@ from picows import WSTransport as PicowsTransport
 
 from harness.errors import ConnectError
 
+#: The close code of an end without a word (RFC 6455, 7.4.1).
+NO_CLOSE = 1006
+
+#: The most bytes of a reason in a close frame (RFC 6455, 5.5: 125 with the code).
+MAX_REASON = 123
+
+#: Seconds without a sign of life until we ask for one, and until the lack of it is the end; as the
+#: Rust SDK does (`sdks/rust/src/websocket.rs` of SpacetimeDB 2.8).
+IDLE_S = 30.0
+
 #: Server messages have no limit of their own; this bounds what a broken one can make us keep.
 MAX_MESSAGE = 1 << 30
 
@@ -33,12 +43,12 @@ class Transport(WSListener):
     """One WebSocket. ``on_close`` gets the close code (1006 without one) and reason."""
 
     def __init__(self, on_message: OnMessage, on_close: OnClose) -> None:
-        self._on_message = on_message
-        self._on_close = on_close
+        self._on_message: Callable[..., None] = on_message
+        self._on_close: Callable[..., None] = on_close
         self._transport: PicowsTransport | None = None
         self._parts: list[bytes] = []
         self._size = 0
-        self._code, self._reason = 1006, ""
+        self._code, self._reason = NO_CLOSE, ""
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -56,15 +66,20 @@ class Transport(WSListener):
             self._parts.append(part)
             self._size += len(part)
             if self._size > MAX_MESSAGE:
+                self._code, self._reason = 1009, f"a message of more than {MAX_MESSAGE} bytes"
                 self.close(1009, "message too big")
             elif frame.fin:
                 message, self._parts, self._size = b"".join(self._parts), [], 0
                 self._on_message(message)
+        elif kind is WSMsgType.TEXT:
+            self._code, self._reason = 1003, "it sent text"
+            self.close(1003, "text has no meaning here")
         elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._code = int(code.value if isinstance(code, WSCloseCode) else code)
             self._reason = (frame.get_close_message() or b"").decode(errors="replace")
-            transport.send_close(code if self._code else WSCloseCode.OK)
+            if not transport.is_close_frame_sent:
+                transport.send_close(code if self._code else WSCloseCode.OK)
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: PicowsTransport) -> None:
@@ -79,69 +94,87 @@ class Transport(WSListener):
 
     # --- what the client calls -------------------------------------------------------------------
 
+    async def open(self, url: str, headers: Iterable[tuple[str, str]], limit_s: float) -> None:
+        """Connect and shake hands.
+
+        Raises ``ConnectError`` with the HTTP status and the server's text if it refuses, and
+        ``TimeoutError`` after ``limit_s`` seconds.
+        """
+        shown = url.partition("?")[0]  # a query can hold a token
+        try:
+            _, listener = await ws_connect(
+                lambda: self,
+                url,
+                extra_headers=list(headers),
+                max_frame_size=MAX_MESSAGE,
+                websocket_handshake_timeout=limit_s,
+                max_redirects=0,
+                use_aiofastnet=False,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=IDLE_S,
+                auto_ping_reply_timeout=IDLE_S,
+            )
+        except WSHandshakeError as error:
+            status = getattr(error.response, "status", None)
+            code = int(status) if status is not None else None
+            body = (error.raw_body or b"").decode(errors="replace").strip()
+            text = f"{shown} refused the connection"
+            if code is not None:
+                text += f" with status {code}"
+            raise ConnectError(f"{text}: {body or error}", code) from error
+        except TimeoutError:
+            raise
+        except (OSError, WSError) as error:
+            raise ConnectError(f"{shown} cannot be reached: {error}") from error
+        if listener is not self:  # what ws_connect makes of an end before the answer
+            raise ConnectError(f"{shown} ended the connection before it answered")
+
     @property
     def subprotocol(self) -> str:
         """What the server chose."""
-        assert self._transport is not None
-        headers = self._transport.response.headers
+        headers = self._picows().response.headers
         return str(headers.get("Sec-WebSocket-Protocol") or "")
 
+    @property
+    def close_code(self) -> int:
+        """Why it ended; ``NO_CLOSE`` without a word."""
+        return self._code
+
     def send(self, message: bytes) -> None:
-        assert self._transport is not None
-        self._transport.send(WSMsgType.BINARY, message)
+        """Send one binary message; what the peer does not take yet is kept."""
+        self._picows().send(WSMsgType.BINARY, message)
 
     async def drain(self) -> None:
         """Wait until the peer has taken enough of what was sent."""
         await self._writable.wait()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye and end, at once."""
+        """Say goodbye, and end when everything is sent."""
         transport = self._transport
         if transport is None or transport.is_disconnected:
             return
         if not transport.is_close_frame_sent:
-            known = {item.value: item for item in WSCloseCode}
-            transport.send_close(known.get(code, WSCloseCode.OK), reason.encode()[:123])
+            words = reason.encode()[:MAX_REASON].decode(errors="ignore").encode()
+            transport.send_close(_CODES.get(code, WSCloseCode.OK), words)
         transport.disconnect()
 
+    def abort(self) -> None:
+        """End at once, whatever was not sent yet."""
+        if self._transport is not None:
+            self._transport.disconnect(False)
 
-async def open_transport(
-    url: str,
-    headers: Iterable[tuple[str, str]],
-    on_message: OnMessage,
-    on_close: OnClose,
-    timeout_s: float,
-) -> Transport:
-    """Connect and shake hands.
+    def abandon(self) -> None:
+        """End at once, and tell nobody."""
+        self._on_message = self._on_close = _nobody
+        self.abort()
 
-    Raises ``ConnectError`` with the HTTP status and the server's text if it refuses, and without a
-    status if nobody answers within ``timeout_s`` seconds.
-    """
-    shown = url.partition("?")[0]  # a query can hold a token
-    try:
-        _, listener = await asyncio.wait_for(
-            ws_connect(
-                lambda: Transport(on_message, on_close),
-                url,
-                extra_headers=list(headers),
-                max_frame_size=MAX_MESSAGE,
-                websocket_handshake_timeout=None,
-                max_redirects=0,
-                use_aiofastnet=False,
-            ),
-            timeout_s,
-        )
-    except WSHandshakeError as error:
-        status = getattr(error.response, "status", None)
-        code = int(status) if status is not None else None
-        body = (error.raw_body or b"").decode(errors="replace").strip()
-        text = f"{shown} refused the connection"
-        if code is not None:
-            text += f" with status {code}"
-        raise ConnectError(f"{text}: {body or error}", code) from error
-    except TimeoutError:
-        raise ConnectError(f"{shown} did not answer within {timeout_s:g} s") from None
-    except (OSError, WSError) as error:
-        raise ConnectError(f"{shown} cannot be reached: {error}") from error
-    assert isinstance(listener, Transport)
-    return listener
+    def _picows(self) -> PicowsTransport:
+        assert self._transport is not None, "the transport is not open"
+        return self._transport
+
+
+_CODES = {item.value: item for item in WSCloseCode}
+
+
+def _nobody(*_: object) -> None:
+    """Hears what comes after the end."""
