@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import uuid
 from collections.abc import Callable
 
 from harness.module.handles import Db
@@ -72,3 +73,16 @@ class ReducerContext:
         if self._rng is None:
             self._rng = random.Random(self.timestamp.micros)
         return self._rng
+
+    def new_uuid_v4(self) -> uuid.UUID:
+        """A random id, from ``rng``."""
+        return uuid.UUID(int=self.rng.getrandbits(128), version=4)
+
+    def new_uuid_v7(self) -> uuid.UUID:
+        """An id that sorts by the call's time, in microseconds; the rest is from ``rng``.
+
+        RFC 9562, 5.7, with the finer part of the time in ``rand_a`` (6.2, method 3).
+        """
+        millis, micros = divmod(self.timestamp.micros, 1000)
+        time = (millis & (1 << 48) - 1) << 80 | 7 << 76 | micros << 64
+        return uuid.UUID(int=time | 2 << 62 | self.rng.getrandbits(62))

@@ -1,7 +1,7 @@
 """Modules and the decorators that fill them.
 
 The bare decorators register with the module of the file they stand in; ``Module("name")`` has the
-same decorators as methods. Nothing is checked here: ``Module.definition`` does, all at once.
+same decorators as methods. Almost nothing is checked here: ``Module.definition`` does, all at once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Never, TypeVar, Union, dataclass_transform, overload
 
+from harness.errors import SchemaError
 from harness.module.columns import MISSING, Column, Index, column
 from harness.wire.schema import Lifecycle
 
@@ -319,6 +320,12 @@ def _columns(class_: type[Any]) -> dict[str, Column]:
     for name in inspect.get_annotations(class_):
         said = class_.__dict__.get(name, MISSING)
         found[name] = said if isinstance(said, Column) else Column()
+    untyped = [n for n, said in vars(class_).items() if isinstance(said, Column) and n not in found]
+    if untyped:
+        # A dataclass would take it for something that all rows share, and say nothing.
+        raise SchemaError(
+            f"column {untyped[0]!r} of {class_.__name__} has no type ({place_of(class_)})"
+        )
     return found
 
 
