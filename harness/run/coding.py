@@ -20,7 +20,7 @@ from harness.stats import consistency
 
 TIMEOUT_S = 120
 #: Options of pyperf for a full and for a quick run: processes, values in each, seconds for a value.
-FULL = ("4", "3", "0.05")
+FULL = ("3", "3", "0.05")
 QUICK = ("2", "3", "0.02")
 
 
