@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.client.client import Client as Client
-    from harness.client.connecting import Backoff as Backoff
     from harness.client.connecting import connect as connect
-    from harness.client.handles import Subscription as Subscription
     from harness.client.http import Http as Http
     from harness.client.http import SqlResult as SqlResult
+    from harness.client.returning import Backoff as Backoff
+    from harness.client.subscriptions import Subscription as Subscription
 
 _HOME = {
-    "Backoff": "connecting",
+    "Backoff": "returning",
     "Client": "client",
     "Http": "http",
     "SqlResult": "http",
-    "Subscription": "handles",
+    "Subscription": "subscriptions",
     "connect": "connecting",
 }
 

@@ -1,41 +1,20 @@
-"""How a client comes about: schema, handshake, greeting; and how it comes back."""
+"""How a client comes about: schema, handshake, greeting."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from harness.client.client import Client, protocols_of
-from harness.client.transport import Transport, open_transport
-from harness.errors import ConnectError, HarnessError
+from harness.client.client import Client
+from harness.client.returning import Backoff, Rejected, Returner
+from harness.client.transport import NO_CLOSE, Transport
+from harness.errors import ConnectError, ConnectionLost, HarnessError, LocalProtocolError
+from harness.protocol import SUBPROTOCOLS
 from harness.wire.schema import ModuleDef
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-#: Answers of a server that will not change by asking again.
-FINAL_STATUS = (400, 401, 403, 404)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """When to try again after a loss: doubling from ``first_s`` to ``most_s``, with jitter.
-
-    ``sleep`` and ``rng`` can be given for tests.
-    """
-
-    first_s: float = 1.0
-    most_s: float = 30.0
-    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
-    rng: random.Random = random.Random()  # noqa: RUF009  (shared on purpose)
-
-    def delay_s(self, attempt: int) -> float:
-        """Seconds before attempt 0, 1, 2 …: half to all of the doubled time."""
-        whole = min(self.most_s, self.first_s * float(1 << min(attempt, 30)))
-        return whole * (0.5 + self.rng.random() / 2)
 
 
 class Connecting:
@@ -111,86 +90,60 @@ def connect(
         if light:
             query["light"] = "true"
         url = f"{host}/v1/database/{quote(database, safe='')}/subscribe?{urlencode(query)}"
-        offer = protocols_of(protocols)
+        offer = _offer(protocols)
 
-        async def attach(limit_s: float) -> None:
+        async def attach(limit_s: float = timeout_s) -> None:
             headers = [("Sec-WebSocket-Protocol", offer)]
             if client.token is not None:
                 headers.append(("Authorization", f"Bearer {client.token}"))
+            client.renew()
             await _attach(client, url, headers, limit_s)
 
         await attach(max(0.001, deadline - loop.time()))
         if reconnect is not None:
-            _Returning(client, attach, reconnect, timeout_s).watch()
+            client.returner = Returner(client, attach, reconnect)
         return client
 
     return Connecting(make)
 
 
 async def _attach(client: Client, url: str, headers: list[tuple[str, str]], limit_s: float) -> None:
-    """Handshake and greeting, within one limit."""
-    transport: Transport | None = None
+    """Handshake and greeting, within one limit. Raises ``ConnectError``."""
+    transport = Transport(client.on_message, client.on_close)
     try:
         async with asyncio.timeout(limit_s):
-            transport = await open_transport(
-                url, headers, client.on_message, client.on_close, limit_s
-            )
+            await transport.open(url, headers, limit_s)
             client.start(transport)
             await client.greeted()
     except TimeoutError:
-        if transport is not None:
-            transport.close()
         shown = url.partition("?")[0]
-        raise ConnectError(f"{shown} did not greet us within {limit_s:.3g} s") from None
+        error = ConnectError(f"{shown} did not greet us within {limit_s:.3g} s")
+        _abandon(client, transport, error)
+        raise error from None
     except ConnectError:
+        transport.abandon()
         raise
-    except HarnessError as error:
-        if transport is not None:
-            transport.close()
-        raise ConnectError(str(error)) from error
+    except HarnessError as lost:
+        if transport.close_code == NO_CLOSE and isinstance(lost, ConnectionLost):
+            lost = Rejected("the connection was rejected by the module")
+        _abandon(client, transport, lost)
+        raise lost if isinstance(lost, Rejected) else ConnectError(str(lost)) from lost
+    except asyncio.CancelledError:
+        _abandon(client, transport, ConnectionLost("the connection was given up"))
+        raise
 
 
-class _Returning:
-    """Brings a client back after a loss."""
+def _abandon(client: Client, transport: Transport, error: HarnessError) -> None:
+    transport.abandon()
+    client.detach(error)
 
-    def __init__(
-        self,
-        client: Client,
-        attach: Callable[[float], Awaitable[None]],
-        backoff: Backoff,
-        limit_s: float,
-    ) -> None:
-        self._client = client
-        self._attach = attach
-        self._backoff = backoff
-        self._limit_s = limit_s
-        self._task: asyncio.Task[None] | None = None
 
-    def watch(self) -> None:
-        self._client.on_loss = self._lost
-
-    def _lost(self, error: HarnessError) -> bool:
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._return(error))
-        return True
-
-    async def _return(self, error: HarnessError) -> None:
-        client, attempt = self._client, 0
-        while True:
-            await self._backoff.sleep(self._backoff.delay_s(attempt))
-            attempt += 1
-            client.renew()
-            try:
-                await self._attach(self._limit_s)
-                await client.resubscribe()
-                return
-            except ConnectError as refused:
-                if refused.status in FINAL_STATUS or "rejected" in str(refused):
-                    client.on_loss = lambda lost: False
-                    client.on_close(1006, str(refused))
-                    return
-            except HarnessError:
-                continue
+def _offer(names: Sequence[str]) -> str:
+    """The handshake's list of subprotocols. Raises ``LocalProtocolError`` for unknown names."""
+    unknown = [name for name in names if name not in SUBPROTOCOLS]
+    if unknown or not names:
+        raise LocalProtocolError(f"protocols are {', '.join(SUBPROTOCOLS)}, not {unknown}")
+    return ", ".join(SUBPROTOCOLS[name] for name in names)
 
 
 def _base(uri: str) -> tuple[str, str]:
@@ -209,13 +162,3 @@ async def _fetch(base: str, database: str, token: str | None, timeout_s: float) 
 
     async with Http(base, token, timeout_s=timeout_s) as http:
         return await http.schema(database)
-
-
-@asynccontextmanager
-async def connected(*args: Any, **kwargs: Any) -> AsyncIterator[Client]:
-    """``connect`` as a plain context manager."""
-    client = await connect(*args, **kwargs)
-    try:
-        yield client
-    finally:
-        await client.close()
