@@ -33,6 +33,6 @@ class Rows:
         )
 
     shown_encode = tracked("encode_rate", "1/s", "encode")
-    track_encode_time = tracked("1/encode_rate", "ns", "encode: time")
+    track_encode_time = tracked("1/encode_rate", "ns", "encode, time")
     shown_decode = tracked("decode_rate", "1/s", "decode")
-    track_decode_time = tracked("1/decode_rate", "ns", "decode: time")
+    track_decode_time = tracked("1/decode_rate", "ns", "decode, time")

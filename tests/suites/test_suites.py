@@ -48,6 +48,24 @@ def test_a_quick_run_is_part_of_the_full_one(name: str, suite: Any) -> None:
     assert set(combinations(suite, quick=True)) <= set(combinations(suite))
 
 
+def test_asv_sees_only_what_is_better_when_smaller() -> None:
+    """asv calls every smaller number an improvement; a rate would be judged the wrong way round."""
+    for name, suite in SUITES:
+        for attribute, track in vars(suite).items():
+            if attribute.startswith("track_"):
+                assert track.unit in ("ns", "bytes", "count"), (name, attribute)
+            elif attribute.startswith("shown_"):
+                assert track.unit in ("1/s", "ratio"), (name, attribute)
+
+
+def test_a_tracked_time_is_the_reciprocal_of_the_shown_rate() -> None:
+    from suites.throughput import Noop
+
+    found = {"v3": {"rate": 20_000.0}}
+    assert Noop.shown_rate(Noop(), found, "v3") == 20_000.0
+    assert Noop.track_time(Noop(), found, "v3") == 50_000.0
+
+
 def test_names_of_scenarios_differ() -> None:
     names = [suite.scenario(*p).name for _, suite in SUITES for p in combinations(suite)]
     assert len(names) == len(set(names))
