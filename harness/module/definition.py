@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from harness.errors import SchemaError
 from harness.module.columns import MISSING
 from harness.module.context import ReducerContext
 from harness.module.handles import TableHandle
+from harness.module.problems import Problems
 from harness.module.registry import Module, Reducer, SumType, Table, place_of
 from harness.wire import program
 from harness.wire import types as t
@@ -70,17 +70,13 @@ def compile_module(module: Module) -> Compiled:
     return _Compiler(module).run()
 
 
-class _Compiler:
+class _Compiler(Problems):
     def __init__(self, module: Module) -> None:
+        super().__init__()
         self.module = module
         self.builder = TypeBuilder()
-        self.problems: list[str] = []
-        self.names: dict[str, str] = {}
         self.accessors: dict[str, str] = {}
         self.rows: dict[type[Any], t.Ref | None] = {}
-
-    def problem(self, what: str, where: str) -> None:
-        self.problems.append(f"{what} ({where})")
 
     def run(self) -> Compiled:
         for declared in self.module.contents.sums:
@@ -104,15 +100,6 @@ class _Compiler:
             {table.name: table.row for table in self.module.tables},
             {reducer.name: reducer.function for reducer in self.module.reducers},
         )
-
-    def attempt(self, where: str, make: Callable[[], Any]) -> Any:
-        try:
-            return make()
-        except SchemaError as error:
-            self.problem(str(error), where)
-        except Exception as error:  # annotations are code, and can fail in any way
-            self.problem(f"an annotation fails: {type(error).__name__}: {error}", where)
-        return None
 
     # --- sums ------------------------------------------------------------------------------------
 
@@ -470,26 +457,6 @@ class _Compiler:
         )  # fmt: skip
 
     # --- names -----------------------------------------------------------------------------------
-
-    def identifier(self, what: str, name: str, where: str) -> None:
-        if not name:
-            self.problem(f"{what}: the name is empty", where)
-        elif unicodedata.normalize("NFC", name) != name:
-            self.problem(f"{what}: the name is not in the normal form NFC of Unicode", where)
-        elif not name.isidentifier():
-            starts = name[0].isidentifier()
-            bad = next(i for i, c in enumerate(name) if not (f"a{c}" if i else c).isidentifier())
-            hint = "" if starts else "; a name begins with a letter or _"
-            self.problem(
-                f"{what} is not an identifier: {name[bad]!r} at position {bad}{hint}", where
-            )
-
-    def claim(self, name: str, what: str, where: str) -> None:
-        """Tables, indexes, constraints, sequences and schedules share one namespace."""
-        taken = self.names.get(name)
-        if taken is not None:
-            self.problem(f"{what}: the name is taken by the {taken}", where)
-        self.names.setdefault(name, f"{what.partition(' ')[0]} declared at {where}")
 
     def unique_functions(self) -> None:
         seen: dict[str, str] = {}
