@@ -32,7 +32,7 @@ class Population:
             load=LoadShape(connections=connections, timeout_s=30.0),
         )
 
-    track_connections = tracked("connections", "count", "all served")
+    shown_connections = tracked("connections", "count", "all served")
     shown_connect = tracked("connect_rate", "1/s", "connect")
     track_connect_time = tracked("1/connect_rate", "ns", "connect, time")
     shown_subscribe = tracked("subscribe_rate", "1/s", "subscribe")
