@@ -7,7 +7,6 @@ their partners by index. Results are bags: a row can stand in them several times
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,11 +26,6 @@ EXAMINE_LIMIT = 10_000_000
 Row: TypeAlias = tuple[Any, ...]
 Test: TypeAlias = Callable[[Row], bool]
 PairTest: TypeAlias = Callable[[Row, Row], bool]
-
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "<>": operator.ne, "<": operator.lt,
-    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
 
 
 class Rows(Protocol):
@@ -154,28 +148,28 @@ class Side:
     def accepts(self, row: Row) -> bool:
         return all(test(row) for test in self.tests)
 
-    def fetch(self, rows: Rows, budget: _Budget) -> Iterator[tuple[bytes, Row]]:
+    def fetch(self, rows: Rows, budget: _Budget) -> Iterable[tuple[bytes, Row]]:
         """The rows that pass, through an index if a condition allows."""
         for column, value in self.equal.items():
             if column in self.table.indexed:
-                yield from self.passing(rows.lookup(self.table.name, column, value), budget)
-                return
-        yield from self.passing(rows.all_rows(self.table.name), budget)
+                return self.passing(rows.lookup(self.table.name, column, value), budget)
+        return self.passing(rows.all_rows(self.table.name), budget)
 
     def matching(
         self, rows: Rows, column: int, value: Any, budget: _Budget
-    ) -> Iterator[tuple[bytes, Row]]:
+    ) -> Iterable[tuple[bytes, Row]]:
         """The rows that pass and have ``value`` in an indexed column."""
-        yield from self.passing(rows.lookup(self.table.name, column, value), budget)
+        return self.passing(rows.lookup(self.table.name, column, value), budget)
 
-    def passing(self, found: Iterable[bytes], budget: _Budget) -> Iterator[tuple[bytes, Row]]:
-        decode, accepts = self.table.codec.decode, self.accepts
-        found = list(found)
+    def passing(self, found: list[bytes], budget: _Budget) -> Iterable[tuple[bytes, Row]]:
+        """Those of the rows that fulfil the conditions on this table alone."""
         budget.spend(len(found))
-        for data in found:
-            row = decode(data)
-            if accepts(row):
-                yield data, row
+        whole = b"".join(found)
+        codec = self.table.codec
+        # Rows without bytes have no end that ``decode_all`` could see.
+        rows = codec.decode_all(whole) if whole else [codec.decode(data) for data in found]
+        accepts = self.tests[0] if len(self.tests) == 1 else self.accepts
+        return ((data, row) for data, row in zip(found, rows, strict=True) if accepts(row))
 
 
 class Plan:
@@ -305,8 +299,7 @@ def plan(select: sql.Select, catalog: Catalog, sender: Identity, *, owner: bool)
             raise SqlError(f"{select.star!r} is not a table of this query")
         side = Side(first)
         for part in _conjuncts(select.where):
-            test = _compile(part, {select.alias: (first, 0)}, sender)
-            side.tests.append(_on_first(test))
+            side.tests.append(_compile(part, {select.alias: (first, 0)}, sender, _row_leaf))
             _note_equality(side, part, sender)
         return Plan(key, side)
     return _plan_join(select, select.join, first, catalog, sender, owner, key)
@@ -341,12 +334,12 @@ def _plan_join(
     pairs: list[PairTest] = []
     for part in _conjuncts(select.where):
         places = {_resolve(column, scope)[1] for column in _columns(part)}
-        test = _compile(part, scope, sender)
         if len(places) == 1:
             place = places.pop()
-            sides[place].tests.append(_on_first(test) if place == 0 else _on_second(test))
+            sides[place].tests.append(_compile(part, scope, sender, _row_leaf))
             _note_equality(sides[place], part, sender)
         else:
+            test = _compile(part, scope, sender, _pair_leaf)
             pairs.append(_on_pair(test, mine == 0))
     columns = {place: column for _, place, column in on}
     return JoinPlan(key, sides[mine], sides[1 - mine], (columns[mine], columns[1 - mine]), pairs)
@@ -355,18 +348,9 @@ def _plan_join(
 # --- conditions → functions over the tuple of the query's rows -----------------------------------
 
 _Scope: TypeAlias = dict[str, tuple[TableInfo, int]]
-_RowsTest: TypeAlias = Callable[[tuple[Row, ...]], bool]
 
 
-def _on_first(test: _RowsTest) -> Test:
-    return lambda row: test((row,))
-
-
-def _on_second(test: _RowsTest) -> Test:
-    return lambda row: test(((), row))
-
-
-def _on_pair(test: _RowsTest, first_is_mine: bool) -> PairTest:
+def _on_pair(test: Callable[[Any], bool], first_is_mine: bool) -> PairTest:
     if first_is_mine:
         return lambda row, partner: test((row, partner))
     return lambda row, partner: test((partner, row))
@@ -416,24 +400,52 @@ def _resolve(column: sql.ColumnRef, scope: _Scope) -> tuple[TableInfo, int, int]
     return table, place, table.column(column.name)
 
 
-def _compile(condition: sql.Condition, scope: _Scope, sender: Identity) -> _RowsTest:
+#: Makes the test of one comparison: (place in the query, column, operator, value).
+_Leaf: TypeAlias = Callable[[int, int, str, Any], Callable[[Any], bool]]
+
+
+def _row_leaf(place: int, column: int, op: str, value: Any) -> Test:
+    """A test of one row. Written out, since a scan runs it for every row."""
+    match op:
+        case "=":
+            return lambda row: bool(row[column] == value)
+        case "<>":
+            return lambda row: bool(row[column] != value)
+        case "<":
+            return lambda row: bool(row[column] < value)
+        case "<=":
+            return lambda row: bool(row[column] <= value)
+        case ">":
+            return lambda row: bool(row[column] > value)
+        case _:
+            return lambda row: bool(row[column] >= value)
+
+
+def _pair_leaf(place: int, column: int, op: str, value: Any) -> Callable[[Any], bool]:
+    """A test of the rows of a join, in the order of the query's tables."""
+    test = _row_leaf(place, column, op, value)
+    return lambda rows: test(rows[place])
+
+
+def _compile(
+    condition: sql.Condition, scope: _Scope, sender: Identity, leaf: _Leaf
+) -> Callable[[Any], bool]:
     match condition:
         case sql.Constant(value):
             return lambda rows: value
         case sql.Not(part):
-            inner = _compile(part, scope, sender)
+            inner = _compile(part, scope, sender, leaf)
             return lambda rows: not inner(rows)
         case sql.And(parts):
-            tests = [_compile(part, scope, sender) for part in parts]
+            tests = [_compile(part, scope, sender, leaf) for part in parts]
             return lambda rows: all(test(rows) for test in tests)
         case sql.Or(parts):
-            tests = [_compile(part, scope, sender) for part in parts]
+            tests = [_compile(part, scope, sender, leaf) for part in parts]
             return lambda rows: any(test(rows) for test in tests)
         case sql.Compare(op, column, literal):
             table, place, number = _resolve(column, scope)
             value = value_of(literal, table.types[number], sender, column.name)
-            apply = _OPERATORS[op]
-            return lambda rows: apply(rows[place][number], value)
+            return leaf(place, number, op, value)
 
 
 def _note_equality(side: Side, part: sql.Condition, sender: Identity) -> None:
