@@ -78,4 +78,6 @@ class Returner:
                 continue  # lost again before all was there
             else:
                 client.stats.reconnects += 1
-                return
+                if client.is_connected:
+                    return
+                attempt = 0  # lost again, before this task could end

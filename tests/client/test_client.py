@@ -85,10 +85,10 @@ def test_refusals_are_errors_with_the_text(protocol: str) -> None:
         await tick()
         one, two = stage.said()
         stage.say(stage.script.refused(two.request_id, "add", "insufficient funds"))
-        with pytest.raises(ReducerError, match="^insufficient funds$"):
+        with pytest.raises(ReducerError, match=r"^insufficient funds$"):
             await second
         stage.say(stage.script.rejected(one.request_id, "add", "no such reducer"))
-        with pytest.raises(InternalError, match="^no such reducer$"):
+        with pytest.raises(InternalError, match=r"^no such reducer$"):
             await first
 
     play(scene)
@@ -255,11 +255,7 @@ def test_a_view_looks_like_a_table() -> None:
         stage.say(snapshot(1, best=[(1, 10)]))
         stage.say(changed(update("best", [(1, 11)], [(1, 10)])))
         assert heard == [("+", 1, 10), ("=", (1, 10), (1, 11))]
-        assert (
-            stage.client.db.best.id.find(1).hp == 11
-            if hasattr(stage.client.db.best, "id")
-            else plain(next(iter(stage.client.db.best))) == (1, 11)
-        )
+        assert stage.client.db.best.id.find(1).hp == 11
 
     play(scene)
 
@@ -465,7 +461,7 @@ def test_late_calls_time_out_and_their_answers_change_rows_all_the_same() -> Non
     async def scene() -> None:
         stage = Scene(call_timeout_s=0.01)
         late = stage.client.reducers.add(1)
-        with pytest.raises(CallTimeout, match="0.01 s"):
+        with pytest.raises(CallTimeout, match=r"0\.01 s"):
             await late
         stage.say(done(1, update("t", [1])))
         assert stage.client.db.t.count() == 1
