@@ -44,7 +44,9 @@ class Types:
             if name not in by_name:
                 raise SchemaError(nearest("table", name, by_name))
             self.bindings[by_name[name].row] = class_
-        self._codecs: dict[t.Type, Codec] = {}
+        # By what they are for: hashing a whole type for each connection costs more than a look-up.
+        self._codecs: dict[tuple[str, str], Codec] = {}
+        self._parameters: dict[str, tuple[str, ...]] = {}
 
     def row_class(self, table: TableDef) -> type[Any]:
         """The class of a table's rows."""
@@ -53,35 +55,52 @@ class Types:
         return found
 
     def row_codec(self, table: TableDef) -> Codec:
-        return self._codec(t.Ref(table.row))
+        return self._codec(("row", table.name), t.Ref(table.row))
 
     def args_codec(self, function: ReducerDef | ProcedureDef) -> Codec:
         """A codec for the tuple of a function's arguments."""
-        return self._codec(function.params)
+        return self._codec(("args", function.name), function.params)
 
     def result_codec(self, procedure: ProcedureDef) -> Codec:
         """A codec for what a procedure returns."""
-        return self._codec(procedure.returns)
+        return self._codec(("result", procedure.name), procedure.returns)
 
     def parameters(self, function: ReducerDef | ProcedureDef) -> tuple[str, ...]:
         """The names that arguments can be given by."""
-        elements = function.params.elements
-        return tuple(_identifier(x.name or f"field_{i}") for i, x in enumerate(elements))
+        found = self._parameters.get(function.name)
+        if found is None:
+            elements = function.params.elements
+            found = tuple(_identifier(x.name or f"field_{i}") for i, x in enumerate(elements))
+            self._parameters[function.name] = found
+        return found
 
-    def _codec(self, type_: t.Type) -> Codec:
-        codec = self._codecs.get(type_)
+    def _codec(self, purpose: tuple[str, str], type_: t.Type) -> Codec:
+        codec = self._codecs.get(purpose)
         if codec is None:
             codec = codecs.compile(type_, self.schema.typespace, self.bindings)
-            self._codecs[type_] = codec
+            self._codecs[purpose] = codec
         return codec
 
 
 def types_of(schema: ModuleDef, given: Mapping[str, type[Any]] | None = None) -> Types:
     """The classes and codecs of a schema; the same ones for every connection that knows it."""
-    return _types(schema, frozenset((given or {}).items()))
+    classes = frozenset((given or {}).items())
+    found = _LAST.get(id(schema))
+    if found is not None and found[0] is schema and found[1] == classes:
+        return found[2]
+    types = _types(schema, classes)
+    if len(_LAST) >= _KEEP:
+        _LAST.clear()
+    _LAST[id(schema)] = (schema, classes, types)
+    return types
 
 
-@lru_cache(maxsize=16)
+_KEEP = 16
+#: Schemas by identity, for the many connections that are given the very same one.
+_LAST: dict[int, tuple[ModuleDef, frozenset[tuple[str, type[Any]]], Types]] = {}
+
+
+@lru_cache(maxsize=_KEEP)
 def _types(schema: ModuleDef, given: frozenset[tuple[str, type[Any]]]) -> Types:
     return Types(schema, dict(given))
 
