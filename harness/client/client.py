@@ -126,6 +126,8 @@ class Client:
         self._greeting: asyncio.Future[None] = self.loop.create_future()
         self._closed: asyncio.Future[None] = self.loop.create_future()
         self._protocol = ""
+        #: Between a loss and the new subscriptions: what is subscribed now is asked for with them.
+        self._between = False
         #: Brings the connection back after a loss, if that is wanted.
         self.returner: Returner | None = None
 
@@ -214,6 +216,7 @@ class Client:
             self._greeting.set_exception(error)
             self._greeting.exception()  # it may be that nobody waits for it any more
         elif self.returner is not None and not self._closing:
+            self._between = True
             self.returner.lost()
         else:
             self._finish(error)
@@ -291,6 +294,7 @@ class Client:
         if self._connection is None:
             hearing.subscriptions.update((x.set_id, x) for x in again)
             raise self._lost or ConnectionLost("the connection was lost")
+        self._between = False
         for subscription in again:
             subscription.set_id = self._connection.subscribe(subscription.queries)
             hearing.subscriptions[subscription.set_id] = subscription
@@ -363,7 +367,10 @@ class Client:
         """Subscribe without waiting; ``applied`` of the result is a future."""
         if not queries:
             raise LocalProtocolError("a subscription needs at least one query")
-        set_id = self._open().subscribe(list(queries))
+        if self._between:
+            set_id = min(0, *self._hearing.subscriptions, 0) - 1  # until there is a real one
+        else:
+            set_id = self._open().subscribe(list(queries))
         subscription = Subscription(list(queries), set_id, self.loop, self._unsubscribe)
         self._hearing.subscriptions[set_id] = subscription
         self._flush_soon()
@@ -385,7 +392,7 @@ class Client:
     def _unsubscribe(self, subscription: Subscription) -> None:
         if subscription.phase in (Phase.ENDING, Phase.ENDED):
             raise LocalProtocolError("the subscription has ended or is ending already")
-        if self._connection is None:
+        if self._connection is None or self._between:
             # Between two connections: it will not be asked for again, and its rows leave then.
             self._hearing.subscriptions.pop(subscription.set_id, None)
             subscription.over()

@@ -717,3 +717,40 @@ def test_a_refusal_is_final_and_a_close_ends_the_attempts() -> None:
             assert len(server.requests) == 1
 
     run(story)
+
+
+def test_subscribed_and_unsubscribed_between_two_connections() -> None:
+    """The new connection counts its sets from 1 again, and knows nothing of the old ones."""
+    subscribed = asyncio.Event()
+
+    async def first(peer: Peer) -> None:
+        await peer.greet()
+        for set_id in (1, 2):
+            await peer.hear()
+            await peer.say(applied(set_id, (1, 10)))
+        peer.vanish()
+
+    async def second(peer: Peer) -> None:
+        await subscribed.wait()
+        await peer.greet()
+        again = await peer.hear()
+        assert [message.query_strings for message in again] == [[SQL], ["SELECT * FROM note"]]
+        kept, added = (message.query_set_id for message in again)
+        await peer.say(applied(kept, (1, 10)), v2.SubscribeApplied(1, added, v2.QueryRows([])))
+        await peer.gone()
+
+    async def story() -> None:
+        async with Scripted(first, second) as server:
+            client = await attach(server, reconnect=Backoff(sleep=Waits()))
+            kept, given_up = [await client.subscribe(SQL) for _ in range(2)]
+            while len(server.requests) < 2 or not client.is_connected:
+                await asyncio.sleep(0)
+            # The second handshake is done, and the greeting has not come.
+            added = client.subscribe_soon("SELECT * FROM note")
+            await given_up.unsubscribe()
+            subscribed.set()
+            await added.applied
+            assert (kept.is_active, added.is_active, given_up.is_ended) == (True, True, True)
+            await client.close()
+
+    run(story)
