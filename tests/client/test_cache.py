@@ -278,13 +278,28 @@ def test_the_fast_path_equals_the_slow_one(held: list[Row], come: list[Row]) -> 
     assert fast._extra == slow._extra
 
 
-def test_the_fast_path_is_taken() -> None:
+def test_the_fast_path_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: else the test above would compare a path with itself."""
-    table = cache(key=True)
-    assert table._add_fresh([row_list(CODEC.encode_rows([A, B]))], False)
-    assert not table._add_fresh([row_list(CODEC.encode_rows([A]))], False)
-    assert not cache(key=True)._add_fresh([row_list(CODEC.encode_rows([A, A]))], False)
-    assert not cache(key=True)._add_fresh([row_list(CODEC.encode_rows([A]))], True)
+    slow: list[str] = []
+    apply_by_key = TableCache._apply_by_key
+
+    def counted(self: TableCache, *args: Any) -> list[Change]:
+        slow.append("slow")
+        return apply_by_key(self, *args)
+
+    monkeypatch.setattr(TableCache, "_apply_by_key", counted)
+    for held, come, wanted, is_slow in [
+        ([], [A, B], False, False),
+        ([A], [A, B], False, True),
+        ([], [A, A], False, True),
+        ([], [A, B], True, True),
+    ]:
+        table = cache(key=True)
+        if held:
+            table.apply([rows(*held)], False)
+        slow.clear()
+        table.apply([rows(*come)], wanted)
+        assert bool(slow) is is_slow
 
 
 # --- looking things up ---------------------------------------------------------------------------
