@@ -19,7 +19,7 @@ from harness.client.indexes import Index
 from harness.errors import RemoteProtocolError
 from harness.protocol.events import TableRows
 from harness.wire.codec import Codec
-from harness.wire.rows import RowList
+from harness.wire.rows import FixedSize, RowList
 from harness.wire.schema import TableDef
 
 
@@ -78,31 +78,101 @@ class TableCache:
         Raises ``RemoteProtocolError`` if a row leaves that never came, ``DecodeError`` if rows are
         not of the table's type.
         """
+        if len(updates) == 1 and not self._extra:
+            _, come, gone, event = updates[0]
+            if not (event or self.definition.event):
+                changes = self._apply_quickly(come, gone, wanted)
+                if changes is not None:
+                    return changes
         inserts = [x.inserts for x in updates if x.inserts is not None and x.inserts.rows_data]
         deletes = [x.deletes for x in updates if x.deletes is not None and x.deletes.rows_data]
         if updates[0].event or self.definition.event:
             return [Change(None, row) for part in inserts for row in part.decode(self.codec)]
         if self._key is None:
             return self._apply_by_bytes(inserts, deletes, wanted)
-        if not deletes and self._add_fresh(inserts, wanted):
-            return []
         return self._apply_by_key(self._key, inserts, deletes, wanted)
 
-    def _add_fresh(self, inserts: list[RowList], wanted: bool) -> bool:
-        """Add rows of new keys all at once; False if it is not that simple."""
-        if wanted or self._indexes or len(inserts) != 1:
+    def _apply_quickly(
+        self, inserts: RowList | None, deletes: RowList | None, wanted: bool
+    ) -> list[Change] | None:
+        """The usual cases: one row, or many that nobody hears of; no row is named twice.
+
+        None, and nothing is done, if it is not that simple.
+        """
+        come = b"" if inserts is None else _only_row(inserts)
+        gone = b"" if deletes is None else _only_row(deletes)
+        if come is not None and gone is not None:
+            return self._apply_one(come, gone, wanted)
+        if wanted or self._indexes:
+            return None
+        new = inserts.decode(self.codec) if inserts is not None else []
+        come_keys = self._keys(inserts, new)
+        gone_keys = self._keys(deletes, None)
+        return [] if self._apply_many(come_keys, new, gone_keys) else None
+
+    def _apply_one(self, come: bytes, gone: bytes, wanted: bool) -> list[Change] | None:
+        """At most one row that comes and one that goes, as bytes."""
+        key_of, rows = self._key, self.rows
+        if not come:
+            return self._remove(gone, wanted) if gone else []
+        new = self.codec.decode(come)
+        key = come if key_of is None else key_of(new)
+        old = rows.get(key)
+        if not gone:
+            if old is not None:
+                return None
+        elif key_of is None or old is None or key_of(self.codec.decode(gone)) != key:
+            return None
+        elif come == gone:
+            return []
+        rows[key] = new
+        return self._changed(old, new, wanted) if wanted or self._indexes else []
+
+    def _remove(self, gone: bytes, wanted: bool) -> list[Change]:
+        key = gone if self._key is None else self._key(self.codec.decode(gone))
+        old = self.rows.pop(key, None)
+        if old is None:
+            raise self._stray(key)
+        return self._changed(old, None, wanted) if wanted or self._indexes else []
+
+    def _keys(self, list_: RowList | None, rows: list[Any] | None) -> list[Any]:
+        if list_ is None or not list_.rows_data:
+            return []
+        if self._key is None:
+            return list_.slices()
+        return list(map(self._key, list_.decode(self.codec) if rows is None else rows))
+
+    def _changed(self, old: Any, new: Any, wanted: bool) -> list[Change]:
+        change = Change(old, new)
+        self._reindex(change)
+        return [change] if wanted else []
+
+    def _apply_many(self, come: list[Any], new: list[Any], gone: list[Any]) -> bool:
+        """Rows by their keys, all at once; False, and nothing is done, if one is named twice."""
+        rows = self.rows
+        if not gone:
+            if not rows.keys().isdisjoint(come):
+                return False
+            before = len(rows)
+            rows.update(zip(come, new, strict=True))
+            if len(rows) - before == len(come):
+                return True
+            for key in come:  # a key came twice: take it back
+                rows.pop(key, None)
             return False
-        rows = inserts[0].decode(self.codec)
-        keys = list(map(self._key, rows))  # type: ignore[arg-type]  # the caller checked
-        if not self.rows.keys().isdisjoint(keys):
+        coming, going = set(come), set(gone)
+        if len(coming) != len(come) or len(going) != len(gone) or not rows.keys() >= going:
             return False
-        before = len(self.rows)
-        self.rows.update(zip(keys, rows, strict=True))
-        if len(self.rows) - before == len(keys):
-            return True
-        for key in keys:  # a key came twice: take it back, and count
-            self.rows.pop(key, None)
-        return False
+        if not rows.keys().isdisjoint(coming - going):
+            return False
+        for key in going - coming:
+            del rows[key]
+        rows.update(zip(come, new, strict=True))
+        return True
+
+    def _stray(self, key: Any) -> RemoteProtocolError:
+        named = "" if self._key is None else f" with key {key!r}"
+        return RemoteProtocolError(f"a row of {self.name}{named} leaves that never came")
 
     def _apply_by_key(
         self,
@@ -122,9 +192,7 @@ class TableCache:
             before = 0 if old is None else 1 + extra.get(key, 0)
             after = before + (new[1] if new else 0) - (went[1] if went else 0)
             if after < 0:
-                raise RemoteProtocolError(
-                    f"a row of {self.name} with key {key!r} leaves that never came"
-                )
+                raise self._stray(key)
             if after > 1:
                 extra[key] = after - 1
             elif extra:
@@ -177,7 +245,7 @@ class TableCache:
             before = 0 if old is None else 1 + self._extra.get(data, 0)
             after = before + count
             if after < 0:
-                raise RemoteProtocolError(f"a row of {self.name} leaves that never came")
+                raise self._stray(data)
             if after > 1:
                 self._extra[data] = after - 1
             else:
@@ -220,3 +288,14 @@ class TableCache:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows.values())
+
+
+def _only_row(list_: RowList) -> bytes | None:
+    """The only row of a list, ``b""`` for an empty list, None for more rows or a strange hint."""
+    data, hint = list_.rows_data, list_.size_hint
+    if type(hint) is FixedSize:
+        return data if hint.size == len(data) or not data else None
+    return data if hint.offsets == _START or not data else None  # type: ignore[union-attr]  # the other hint
+
+
+_START = [0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -18,8 +18,10 @@ from harness.errors import DecodeError, RemoteProtocolError
 from harness.protocol.events import TableRows
 from harness.wire import codec as codecs
 from harness.wire import types as t
-from harness.wire.rows import EMPTY, row_list
+from harness.wire.rows import EMPTY, RowList, row_list
 from harness.wire.schema import IndexAlgorithm, IndexDef, TableDef, UniqueDef
+
+T = TypeVar("T")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -51,8 +53,8 @@ def update(inserts: Iterable[Row], deletes: Iterable[Row]) -> TableRows:
     return TableRows("t", row_list(came), row_list(went))
 
 
-def bag(changes: Iterable[Change]) -> Counter[Change]:
-    return Counter(changes)
+def bag(values: Iterable[T]) -> Counter[T]:
+    return Counter(values)
 
 
 # --- the law -------------------------------------------------------------------------------------
@@ -260,46 +262,66 @@ def test_event_rows_are_told_and_not_kept(key: bool) -> None:
 # --- the fast path -------------------------------------------------------------------------------
 
 
-@given(held=st.lists(one_row, max_size=6), come=st.lists(one_row, max_size=8))
-def test_the_fast_path_equals_the_slow_one(held: list[Row], come: list[Row]) -> None:
-    """Nobody listens and no index is there, so rows go in all at once; the slow twin listens.
+class Plodding(TableCache):
+    """The slow twin: it counts references, whatever comes."""
 
-    A consistent server holds one row for a key, so each key has its first row here.
-    """
-    first: dict[int, Row] = {}
-    for row in [*held, *come]:
-        first.setdefault(row.id, row)
-    fast, slow = cache(key=True), cache(key=True)
-    for said in (held, come):
-        same = [first[row.id] for row in said]
-        fast.apply([rows(*same)], False)
-        slow.apply([rows(*same)], True)
-    assert fast.rows == slow.rows
-    assert fast._extra == slow._extra
+    def _apply_quickly(
+        self, inserts: RowList | None, deletes: RowList | None, wanted: bool
+    ) -> list[Change] | None:
+        return None
 
 
-def test_the_fast_path_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@both
+@given(
+    messages=st.lists(
+        st.tuples(st.lists(one_row, max_size=4), st.lists(one_row, max_size=4)), max_size=6
+    ),
+    wanted=st.booleans(),
+    indexed=st.booleans(),
+)
+def test_the_fast_path_equals_the_slow_one(
+    key: bool, messages: list[tuple[list[Row], list[Row]]], wanted: bool, indexed: bool
+) -> None:
+    """Whatever the messages: the same rows, counts, indexes and changes, or the same refusal."""
+    fast, slow = cache(key=key), cache(key=key)
+    slow.__class__ = Plodding
+    if indexed:
+        fast.index((1,))
+        slow.index((1,))
+    for come, gone in messages:
+        said = update(come, gone)
+        try:
+            expected = slow.apply([said], wanted)
+        except RemoteProtocolError:
+            with pytest.raises(RemoteProtocolError):
+                fast.apply([said], wanted)
+            return
+        assert bag(fast.apply([said], wanted)) == bag(expected)
+        assert fast.rows == slow.rows
+        assert fast._extra == slow._extra
+        if indexed:
+            for row in fast:
+                found = fast.index((1,)).equal((row.group,))
+                assert bag(found) == bag(slow.index((1,)).equal((row.group,)))
+
+
+@both
+def test_the_fast_path_is_taken(key: bool) -> None:
     """The negative control: else the test above would compare a path with itself."""
-    slow: list[str] = []
-    apply_by_key = TableCache._apply_by_key
 
-    def counted(self: TableCache, *args: Any) -> list[Change]:
-        slow.append("slow")
-        return apply_by_key(self, *args)
+    def quick(said: TableRows, wanted: bool) -> bool:
+        return table._apply_quickly(said.inserts, said.deletes, wanted) is not None
 
-    monkeypatch.setattr(TableCache, "_apply_by_key", counted)
-    for held, come, wanted, is_slow in [
-        ([], [A, B], False, False),
-        ([A], [A, B], False, True),
-        ([], [A, A], False, True),
-        ([], [A, B], True, True),
-    ]:
-        table = cache(key=True)
-        if held:
-            table.apply([rows(*held)], False)
-        slow.clear()
-        table.apply([rows(*come)], wanted)
-        assert bool(slow) is is_slow
+    table, other = cache(key=key), Row(200, 1, 1.0)
+    assert quick(rows(A), True)
+    assert quick(rows(B, other), False)
+    assert not quick(rows(B), True)  # it is there already
+    assert not quick(rows(B, other), False)
+    assert quick(update([], [A, B]), False)
+    assert not quick(rows(A, B), True)  # many, and somebody wants to hear of them
+    assert quick(update([A], []), True)
+    assert quick(update([], [A]), True)
+    assert not quick(rows(A, A), False)
 
 
 # --- looking things up ---------------------------------------------------------------------------
