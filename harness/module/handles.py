@@ -115,13 +115,14 @@ class PrimaryKey(Unique[R]):
 
 
 class IndexHandle(Generic[R]):
-    """An index over one or more columns."""
+    """An index over one or more columns. An ``exact`` one, by hash, finds whole keys only."""
 
-    __slots__ = ("_columns", "_store")
+    __slots__ = ("_columns", "_exact", "_store")
 
-    def __init__(self, store: Store[R], columns: tuple[int, ...]) -> None:
+    def __init__(self, store: Store[R], columns: tuple[int, ...], exact: bool = False) -> None:
         self._store = store
         self._columns = columns
+        self._exact = exact
 
     def filter(
         self, *prefix: Any, ge: Any = None, gt: Any = None, le: Any = None, lt: Any = None
@@ -130,20 +131,24 @@ class IndexHandle(Generic[R]):
 
         The prefix may be given as one tuple. The rows are those of the moment of the call.
         """
-        values = self._prefix(prefix)
-        return iter(self._store.filter(self._columns, values, Range(ge, gt, le, lt)))
+        range_ = Range(ge, gt, le, lt)
+        return iter(self._store.filter(self._columns, self._prefix(prefix, range_), range_))
 
     def delete(
         self, *prefix: Any, ge: Any = None, gt: Any = None, le: Any = None, lt: Any = None
     ) -> int:
         """Delete what ``filter`` would give; how many there were."""
-        values = self._prefix(prefix)
-        return self._store.delete_filter(self._columns, values, Range(ge, gt, le, lt))
+        range_ = Range(ge, gt, le, lt)
+        return self._store.delete_filter(self._columns, self._prefix(prefix, range_), range_)
 
-    def _prefix(self, prefix: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _prefix(self, prefix: tuple[Any, ...], range_: Range) -> tuple[Any, ...]:
         values = prefix[0] if len(prefix) == 1 and isinstance(prefix[0], tuple) else prefix
         if len(values) > len(self._columns):
             raise ValueError(f"{len(values)} values for an index of {len(self._columns)} columns")
+        if self._exact and (range_ or len(values) < len(self._columns)):
+            raise ValueError(
+                "a hash index finds whole keys only; use btree for ranges and prefixes"
+            )
         return tuple(values)
 
 
@@ -156,6 +161,7 @@ class TableHandle(Generic[R]):
         primary_key: tuple[str, int] | None,
         uniques: dict[str, int],
         indexes: dict[str, tuple[int, ...]],
+        exact: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
         # Bound once: a reducer that inserts calls the store itself.
@@ -165,7 +171,7 @@ class TableHandle(Generic[R]):
         self.iter: Callable[[], Iterator[R]] = store.iter
         self.delete: Callable[[R], bool] = store.delete_row
         for name, columns in indexes.items():
-            setattr(self, name, IndexHandle(store, columns))
+            setattr(self, name, IndexHandle(store, columns, name in exact))
         for name, column in uniques.items():
             setattr(self, name, Unique(store, column))
         if primary_key is not None:

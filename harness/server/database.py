@@ -32,7 +32,7 @@ from harness.server.schedules import Schedules
 from harness.server.storage import TableStore
 from harness.wire import codec as codecs
 from harness.wire import types as t
-from harness.wire.schema import Lifecycle, ModuleDef, TableDef
+from harness.wire.schema import IndexAlgorithm, Lifecycle, ModuleDef, TableDef
 from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
 
 _PRAGMAS = (
@@ -155,7 +155,8 @@ class Database:
             database._prepare(now or Timestamp(time.time_ns() // 1000))
         except StoreError as error:
             connection.close()
-            raise StoreError(f"the database {shown} cannot be opened: {error}") from error
+            reason = error.__cause__ or error  # SQLite's own words, if it was SQLite
+            raise StoreError(f"the database {shown} cannot be opened: {reason}") from error
         except BaseException:
             connection.close()
             raise
@@ -491,6 +492,9 @@ def _handle(store: TableStore, table: TableDef) -> TableHandle[Any]:
     indexes = {
         index.accessor: index.columns for index in table.indexes if index.accessor is not None
     }
+    hashes = frozenset(
+        index.accessor or "" for index in table.indexes if index.algorithm is IndexAlgorithm.HASH
+    )
     primary = table.primary_key
     key = None if primary is None else (store.attribute(primary), primary)
-    return TableHandle(store, key, uniques, indexes)
+    return TableHandle(store, key, uniques, indexes, hashes)

@@ -25,6 +25,7 @@ from harness.module import (
     auto_inc,
     btree,
     column,
+    hash_index,
     i8,
     i16,
     i32,
@@ -473,6 +474,26 @@ def test_more_rows_than_are_kept_at_hand() -> None:
     with TestDatabase(PAIRS) as db:
         pairs(db, fill)
         pairs(db, look)
+
+
+def test_hash_indexes_find_whole_keys_only() -> None:
+    module = Module("hashes")
+
+    @module.table(indexes=[hash_index("by_both", "a", "b")])
+    class Thing:
+        a: u32
+        b: str
+
+    with TestDatabase(module) as db:
+        by_both = db.table("thing").by_both
+        assert list(by_both.filter(1, "x")) == []
+        for ask in (
+            lambda: by_both.filter(1),
+            lambda: by_both.filter(1, ge="x"),
+            lambda: by_both.delete(),
+        ):
+            with pytest.raises(ValueError, match="a hash index finds whole keys only"):
+                ask()
 
 
 def test_names_that_differ_in_capitals_only() -> None:
