@@ -11,21 +11,42 @@ from urllib.parse import quote
 
 import aiohttp
 
-from harness.errors import CallError, ConnectError, InternalError, QueryError, ReducerError
-from harness.wire import jsontext, schema_json
+from harness.errors import (
+    CallError,
+    ConnectError,
+    InternalError,
+    QueryError,
+    ReducerError,
+    RemoteProtocolError,
+)
+from harness.wire import jsontext, schema_json, schema_types
+from harness.wire import types as t
 from harness.wire.schema import ModuleDef
 
-#: Answers larger than this are not read.
+#: The most bytes of an answer that are read; longer ones are refused.
 MAX_ANSWER = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class SqlResult:
-    """One statement's result: the names of its columns, positional rows, counts of changes."""
+    """One statement's result: columns, positional rows of SATS-JSON, counts of changes."""
 
-    columns: tuple[str, ...]
+    #: Of each column the name, and the type as the server wrote it.
+    elements: list[Any]
     rows: list[list[Any]]
     stats: dict[str, int]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names; ``""`` for a column without one."""
+        return tuple(element["name"].get("some", "") for element in self.elements)
+
+    @property
+    def type(self) -> t.Product:
+        """The type of the rows. Raises ``SchemaError`` if the server's is none."""
+        product = schema_types.type_from_json({"Product": {"elements": self.elements}})
+        assert isinstance(product, t.Product)
+        return product
 
 
 class Http:
@@ -55,12 +76,12 @@ class Http:
 
     async def identity(self) -> tuple[str, str]:
         """A new identity (64 hexadecimal digits) and its token."""
-        answer = jsontext.loads(await self._text("POST", "/v1/identity"))
+        answer = await self._object("POST", "/v1/identity", "identity", "token")
         return str(answer["identity"]), str(answer["token"])
 
     async def websocket_token(self) -> str:
         """A token for our identity that is good for a minute, fit to stand in a URL."""
-        answer = jsontext.loads(await self._text("POST", "/v1/identity/websocket-token"))
+        answer = await self._object("POST", "/v1/identity/websocket-token", "token")
         return str(answer["token"])
 
     async def ping(self) -> None:
@@ -69,8 +90,7 @@ class Http:
 
     async def health(self) -> dict[str, Any]:
         """Among others the server's ``version``."""
-        found: dict[str, Any] = jsontext.loads(await self._text("GET", "/v1/health"))
-        return found
+        return await self._object("GET", "/v1/health")
 
     async def metrics(self) -> str:
         """All counters, as Prometheus text."""
@@ -84,8 +104,7 @@ class Http:
     async def publish(self, database: str, module: bytes, *, clear: bool = False) -> dict[str, Any]:
         """Create or update a database from module bytes; ``clear`` wipes its data first."""
         path = f"{_path(database)}?clear={str(clear).lower()}"
-        found: dict[str, Any] = jsontext.loads(await self._text("PUT", path, module))
-        return found
+        return await self._object("PUT", path, body=module)
 
     async def delete(self, database: str) -> None:
         await self._text("DELETE", _path(database))
@@ -101,14 +120,18 @@ class Http:
     async def sql(self, database: str, statement: str) -> list[SqlResult]:
         """Run SQL. Raises ``QueryError`` with the server's text."""
         text = await self._text("POST", f"{_path(database)}/sql", statement.encode(), "text/plain")
-        return [
-            SqlResult(
-                tuple(element["name"].get("some", "") for element in one["schema"]["elements"]),
-                one["rows"],
-                one.get("stats") or {},
-            )
-            for one in jsontext.loads(text)
-        ]
+        try:
+            found = [
+                SqlResult(one["schema"]["elements"], one["rows"], one.get("stats") or {})
+                for one in jsontext.loads(text)
+            ]
+            for result in found:
+                _ = result.columns
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RemoteProtocolError(
+                f"the server's answer to SQL makes no sense: {error!r}"
+            ) from None
+        return found
 
     async def logs(self, database: str, num_lines: int = 100) -> list[dict[str, Any]]:
         """The last records of the module's log. Owners only."""
@@ -134,20 +157,36 @@ class Http:
         except aiohttp.ClientError as error:
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
 
+    async def _object(
+        self, method: str, path: str, *fields: str, body: bytes | None = None
+    ) -> dict[str, Any]:
+        """The object in the answer, which has at least these fields."""
+        found = jsontext.loads(await self._text(method, path, body))
+        if not isinstance(found, dict) or any(field not in found for field in fields):
+            wanted = f" with {' and '.join(fields)}" if fields else ""
+            shown = path.partition("?")[0]
+            raise RemoteProtocolError(f"the server's answer to {shown} is no object{wanted}")
+        return found
+
     async def _text(
         self, method: str, path: str, body: bytes | None = None, kind: str | None = None
     ) -> str:
         headers = {} if kind is None else {"Content-Type": kind}
         try:
             async with self._request(method, path, body, headers, timeout=self._timeout) as answer:
-                text = await answer.text()
+                data = bytearray()
+                async for part in answer.content.iter_any():
+                    data += part
+                    if len(data) > MAX_ANSWER:
+                        raise RemoteProtocolError(f"an answer of more than {MAX_ANSWER} bytes")
+                text = data.decode(errors="replace")
                 if answer.status >= 400:
                     raise _error(path, answer.status, text)
                 return text
         except TimeoutError:
             limit = self._timeout.total
             raise ConnectError(f"{self._uri} did not answer within {limit:g} s") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, aiohttp.InvalidURL) as error:
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
 
     def _request(
