@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, ReducerError, SchemaError, StoreError, WireError
 from harness.module import Module
 from harness.module.context import Log, ReducerContext
-from harness.module.handles import Db, TableHandle
 from harness.server import migration, sequences
 from harness.server.changes import TableChanges
 from harness.server.engine import GUARD, IDLE, REDUCER, Engine
@@ -28,11 +25,9 @@ from harness.server.logs import Logs
 from harness.server.outcome import CRASH, NO_CHANGES
 from harness.server.outcome import Outcome as Outcome
 from harness.server.outcome import OutcomeKind as OutcomeKind
+from harness.server.runtime import Runnable, make_handles, make_runnables, make_stores
 from harness.server.schedules import Schedules
-from harness.server.storage import TableStore
-from harness.wire import codec as codecs
-from harness.wire import types as t
-from harness.wire.schema import IndexAlgorithm, Lifecycle, ModuleDef, TableDef
+from harness.wire.schema import Lifecycle, ModuleDef
 from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
 
 _PRAGMAS = (
@@ -54,17 +49,6 @@ def interrupt(reason: str) -> None:
     where no reducer runs, nothing happens.
     """
     GUARD.interrupt(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class _Callable:
-    """A reducer, ready to be called."""
-
-    name: str
-    function: Callable[..., None]
-    arguments: codecs.Codec
-    private: bool
-    lifecycle: Lifecycle | None
 
 
 class Database:
@@ -91,31 +75,13 @@ class Database:
         self._journal: Journal | None = None
         self._now = 0
         self._log = Log(self._write_log)
-        space = self.definition.typespace
-        self.stores: dict[str, TableStore] = {}
-        handles: dict[str, TableHandle[Any]] = {}
-        for table in self.definition.tables:
-            row = self.definition.row_type(table)
-            types = tuple(space.resolve(element.type) for element in row.elements)
-            codec = codecs.compile(t.Ref(table.row), space, compiled.bindings)
-            store = TableStore(engine, table, row, types, compiled.rows[table.name], codec)
-            self.stores[table.name] = store
-            handles[table.accessor] = _handle(store, table)
+        self.stores = make_stores(compiled, engine)
         #: The tables as reducers see them.
-        self.tables = Db(handles)
-        self._callables = {
-            reducer.name: _Callable(
-                reducer.name,
-                compiled.functions[reducer.name],
-                codecs.compile(reducer.params, space, compiled.bindings),
-                reducer.private,
-                reducer.lifecycle,
-            )
-            for reducer in self.definition.reducers
-        }
+        self.tables = make_handles(self.stores)
+        self._runnables = make_runnables(compiled)
         self._lifecycle = {
             found.lifecycle: found
-            for found in self._callables.values()
+            for found in self._runnables.values()
             if found.lifecycle is not None
         }
         self._schedules = Schedules(
@@ -228,7 +194,7 @@ class Database:
         Raises ``StoreError`` if storage fails: the tick is taken back then, and nothing can be
         written any more.
         """
-        found = self._callables.get(reducer)
+        found = self._runnables.get(reducer)
         if found is None:
             return Outcome(OutcomeKind.REJECTED, f"no such reducer: {reducer!r}")
         if found.private and (found.lifecycle is not None or sender != self.owner):
@@ -250,7 +216,7 @@ class Database:
         timestamp: Timestamp,
     ) -> Outcome:
         """As ``call``, with Python values; they are encoded first, as a client would."""
-        found = self._callables.get(reducer)
+        found = self._runnables.get(reducer)
         try:
             encoded = b"" if found is None else found.arguments.encode(args)
         except WireError as error:
@@ -288,7 +254,7 @@ class Database:
 
     def _run(
         self,
-        reducer: _Callable,
+        reducer: Runnable,
         values: tuple[Any, ...],
         sender: Identity,
         connection_id: ConnectionId | None,
@@ -315,7 +281,7 @@ class Database:
         micros = (time.perf_counter_ns() - started) // 1000
         return Outcome(OutcomeKind.COMMITTED, "", changes, micros)
 
-    def _failed(self, reducer: _Callable, error: BaseException, started: int) -> Outcome:
+    def _failed(self, reducer: Runnable, error: BaseException, started: int) -> Outcome:
         """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""
         if self._engine.broken is not None:
             raise self._engine.broken from error
@@ -325,7 +291,7 @@ class Database:
         micros = (time.perf_counter_ns() - started) // 1000
         if isinstance(error, ReducerError):
             return Outcome(OutcomeKind.FAILED, str(error), NO_CHANGES, micros)
-        self._log_crash(reducer, error)
+        self.logs.crash(self._now, reducer.name, error)
         return Outcome(OutcomeKind.CRASHED, CRASH, NO_CHANGES, micros)
 
     def change(
@@ -392,7 +358,7 @@ class Database:
             if not store.contains(data):
                 continue  # a reducer that was due before has deleted it
             row = store.decode(data)
-            reducer = self._callables[schedule.function]
+            reducer = self._runnables[schedule.function]
             outcome = self._run(reducer, (row,), self.identity, None, now)
             self._log_failure(reducer, outcome)
             yield outcome
@@ -403,23 +369,10 @@ class Database:
 
     # --- log -------------------------------------------------------------------------------------
 
-    def _log_failure(self, reducer: _Callable, outcome: Outcome) -> None:
+    def _log_failure(self, reducer: Runnable, outcome: Outcome) -> None:
         """No caller is told of these."""
         if outcome.kind is OutcomeKind.FAILED:
             self.logs.write("Error", self._now, outcome.error, function=reducer.name)
-
-    def _log_crash(self, reducer: _Callable, error: BaseException) -> None:
-        frames = traceback.extract_tb(error.__traceback__)[1:]
-        last = frames[-1] if frames else None
-        self.logs.write(
-            "Panic",
-            self._now,
-            f"{type(error).__name__}: {error}",
-            filename=last.filename if last else None,
-            line_number=last.lineno if last else None,
-            function=reducer.name,
-            trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-        )
 
     def _write_log(
         self, level: str, message: str, filename: str, line_number: int, function: str
@@ -485,16 +438,3 @@ class Database:
         """
         if self._journal is not None:
             self._journal.fold()
-
-
-def _handle(store: TableStore, table: TableDef) -> TableHandle[Any]:
-    uniques = {store.attribute(column): column for column in table.unique_columns()}
-    indexes = {
-        index.accessor: index.columns for index in table.indexes if index.accessor is not None
-    }
-    hashes = frozenset(
-        index.accessor or "" for index in table.indexes if index.algorithm is IndexAlgorithm.HASH
-    )
-    primary = table.primary_key
-    key = None if primary is None else (store.attribute(primary), primary)
-    return TableHandle(store, key, uniques, indexes, hashes)

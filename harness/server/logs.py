@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,6 +62,20 @@ class Logs:
         self._records.append(record)
         for follower in list(self._followers):
             follower(record)
+
+    def crash(self, ts: int, reducer: str, error: BaseException) -> None:
+        """Keep what a reducer raised, with the place and the way there."""
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # without the one that called it
+        last = frames[-1] if frames else None
+        self.write(
+            "Panic",
+            ts,
+            f"{type(error).__name__}: {error}",
+            filename=last.filename if last else None,
+            line_number=last.lineno if last else None,
+            function=reducer,
+            trace=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        )
 
     def follow(self, follower: Follower) -> None:
         self._followers[follower] = None
