@@ -10,47 +10,25 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from harness.client.calling import Function, Functions
 from harness.client.hearing import Hearing, Renewal
+from harness.client.link import Link
 from harness.client.names import nearest
 from harness.client.returning import Returner
 from harness.client.rows import types_of
 from harness.client.store import Store
-from harness.client.subscriptions import Phase, Subscription, finish
+from harness.client.subscriptions import Phase, Subscription
 from harness.client.tables import Tables
 from harness.client.timeouts import Deadlines
-from harness.client.transport import Transport
 from harness.errors import (
     CallTimeout,
     ConnectionLost,
     HarnessError,
     LocalProtocolError,
-    RemoteProtocolError,
-    WireError,
 )
-from harness.protocol import open_connection
-from harness.protocol.connection import Connection
 from harness.protocol.events import Connected, Event
 from harness.wire.schema import ModuleDef
 from harness.wire.values import ConnectionId, Identity
-
-#: Seconds for the goodbye: what is still to be sent, and the end of the socket.
-CLOSE_TIMEOUT_S = 5.0
-
-
-class Stats(msgspec.Struct):
-    """What went over the wire; frames are WebSocket messages, messages the protocol's."""
-
-    frames_in: int = 0
-    frames_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    messages_in: int = 0
-    messages_out: int = 0
-    calls: int = 0
-    reconnects: int = 0
 
 
 class Context:
@@ -71,7 +49,7 @@ class Context:
         return self._client.reducers
 
 
-class Client:
+class Client(Link):
     """One connection to one database. Made by ``harness.client.connect``."""
 
     def __init__(
@@ -82,9 +60,8 @@ class Client:
         call_timeout_s: float | None = None,
         on_disconnect: Callable[[Client, str], Any] | None = None,
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        super().__init__()
         self.schema = schema
-        self.stats = Stats()
         self.identity: Identity
         self.connection_id: ConnectionId
         self.token: str | None = None
@@ -117,15 +94,7 @@ class Client:
             if call_timeout_s is None
             else Deadlines(self.loop, call_timeout_s, self._call_expired)
         )
-        self._transport: Transport | None = None
-        self._connection: Connection | None = None
-        self._early: list[bytes] = []
-        self._flushing = False
-        self._closing = False
-        self._lost: HarnessError | None = None
-        self._greeting: asyncio.Future[None] = self.loop.create_future()
         self._closed: asyncio.Future[None] = self.loop.create_future()
-        self._protocol = ""
         #: Between a loss and the new subscriptions: what is subscribed now is asked for with them.
         self._between = False
         #: Brings the connection back after a loss, if that is wanted.
@@ -140,37 +109,7 @@ class Client:
     def on_callback_error(self, callback: Callable[[BaseException], Any]) -> None:
         self.store.on_callback_error = callback
 
-    # --- the connection's life -------------------------------------------------------------------
-
-    def start(self, transport: Transport) -> None:
-        """Take over a transport whose handshake is done."""
-        self._lost = None
-        self._connection = open_connection(transport.subprotocol)
-        self._protocol = self._connection.protocol
-        self._transport = transport
-        early, self._early = self._early, []
-        for message in early:
-            self.on_message(message)
-
-    def renew(self) -> None:
-        """Be ready for another transport, with the same cache and subscriptions."""
-        self._connection = self._transport = None
-        self._early.clear()
-        self._greeting = self.loop.create_future()
-
-    async def greeted(self) -> None:
-        """Wait for the server's greeting. Raises what ended the connection before it."""
-        await self._greeting
-
-    @property
-    def protocol(self) -> str:
-        """The protocol that the server chose: v1, v2 or v3."""
-        return self._protocol
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether calls can be made now."""
-        return self._connection is not None and self._lost is None and not self._closing
+    # --- the end ---------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """End the connection; what was called before is still sent.
@@ -182,13 +121,8 @@ class Client:
             self._closing = True
             if self.returner is not None:
                 await self.returner.stop()
-            self._flush()
-            if self._transport is None:
+            if not self._goodbye():
                 self._finish(ConnectionLost("the connection was closed"))
-            else:
-                self._open().goodbye()
-                self._transport.close()
-                self.loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
@@ -201,35 +135,21 @@ class Client:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    def on_close(self, code: int, reason: str) -> None:
-        """The transport has ended."""
-        error = self._lost
-        if error is None:
-            said = f"{code}: {reason}" if reason else str(code)
-            if self._closing:
-                error = ConnectionLost("the connection was closed")
-            else:
-                error = ConnectionLost(f"the server ended the connection ({said})")
-            self._lost = error
-        self.detach(error)
-        if not self._greeting.done():
-            self._greeting.set_exception(error)
-            self._greeting.exception()  # it may be that nobody waits for it any more
-        elif self.returner is not None and not self._closing:
-            self._between = True
-            self.returner.lost()
-        else:
-            self._finish(error)
+    def _hear(self, events: list[Event]) -> None:
+        self._hearing.hear(events)
 
-    def detach(self, error: HarnessError) -> None:
-        """There is no transport any more: nobody who waits for an answer will get one."""
-        connection, self._connection, self._transport = self._connection, None, None
-        for waiter in connection.close() if connection is not None else ():
-            finish(waiter, ConnectionLost(str(error)))
+    def _detached(self, error: HarnessError) -> None:
         if self._deadlines is not None:
             self._deadlines.clear()
         if self._hearing.renewal is not None:
             self._hearing.renewal.fail(error)
+
+    def _ended(self, error: HarnessError) -> None:
+        if self.returner is not None and not self._closing:
+            self._between = True
+            self.returner.lost()
+        else:
+            self._finish(error)
 
     def give_up(self, error: HarnessError) -> None:
         """The connection will not come back."""
@@ -245,30 +165,6 @@ class Client:
         self._closed.set_result(None)
         if self._on_disconnect is not None:
             self.store.run(self._on_disconnect, self, str(error))
-
-    # --- hearing ---------------------------------------------------------------------------------
-
-    def on_message(self, message: bytes) -> None:
-        """A WebSocket message has come."""
-        connection = self._connection
-        if connection is None:
-            self._early.append(message)  # read together with the answer to the handshake
-            return
-        if self._lost is not None:
-            return  # nothing is believed after a broken rule
-        stats = self.stats
-        stats.frames_in += 1
-        stats.bytes_in += len(message)
-        try:
-            events = connection.receive(message)
-            stats.messages_in += len(events)
-            self._hearing.hear(events)
-            if connection.violation is not None:
-                raise connection.violation
-        except (WireError, RemoteProtocolError) as error:
-            self._lost = error
-            if self._transport is not None:
-                self._transport.close(1002, str(error))
 
     def _greeted(self, event: Connected) -> None:
         self.identity = event.identity
@@ -384,11 +280,6 @@ class Client:
         rows: list[Any] = await future
         return rows
 
-    async def drain(self) -> None:
-        """Wait while the server takes less than we send."""
-        if self._transport is not None:
-            await self._transport.drain()
-
     def _unsubscribe(self, subscription: Subscription) -> None:
         if subscription.phase in (Phase.ENDING, Phase.ENDED):
             raise LocalProtocolError("the subscription has ended or is ending already")
@@ -406,27 +297,6 @@ class Client:
             return self._reducers[name]
         except KeyError:
             raise AttributeError(nearest("reducer", name, self._reducers)) from None
-
-    def _open(self) -> Connection:
-        if self._connection is None:
-            raise LocalProtocolError("there is no connection")
-        return self._connection
-
-    def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        connection, transport, stats = self._connection, self._transport, self.stats
-        if connection is None or transport is None or self._lost is not None:
-            return
-        stats.messages_out += connection.queued
-        for payload in connection.data_to_send():
-            stats.frames_out += 1
-            stats.bytes_out += len(payload)
-            transport.send(payload)
 
     def _call_expired(self, request_id: int, future: asyncio.Future[Any]) -> None:
         assert self._deadlines is not None

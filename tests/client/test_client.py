@@ -521,7 +521,7 @@ def test_a_peer_that_takes_nothing_does_not_hold_up_the_end(
         await stage.client.close()
         assert stage.wire.aborted
 
-    monkeypatch.setattr("harness.client.client.CLOSE_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("harness.client.link.CLOSE_TIMEOUT_S", 0.0)
     play(scene)
 
 
