@@ -187,5 +187,11 @@ def _generator(finding: Finding) -> list[Check]:
     if rate is None:
         return []
     return [
-        validity.generator(rate, finding.server, finding.baseline_per_s, finding.baseline_missing)
+        validity.generator(
+            rate,
+            finding.server,
+            finding.client,
+            finding.baseline_per_s,
+            finding.baseline_missing,
+        )
     ]

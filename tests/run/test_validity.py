@@ -54,11 +54,31 @@ def use(cores: float, waited: float = 0.0) -> ResourceUse:
 def test_the_generator_must_not_be_the_limit(
     server: ResourceUse | None, baseline: float | None, passed: bool
 ) -> None:
-    check = validity.generator(1_000.0, server, baseline, "null target died")
+    check = validity.generator(1_000.0, server, None, baseline, "null target died")
     assert check.passed is passed
     if not passed:
         assert check.found.startswith("generator-bound: ")
         assert ("null target died" in check.found) == (baseline is None)
+
+
+@pytest.mark.parametrize(
+    ("server_busy", "client_busy", "passed"),
+    [
+        (0.80, 0.50, True),  # the server is the busiest by far
+        (0.80, 0.60, False),  # both work: the generator's cost is part of the rate
+        (0.50, 0.20, False),  # both idle: the null target has to say what the generator could do
+        (0.80, 0.90, False),  # the generator is the busiest
+    ],
+)
+def test_the_busiest_station_limits_the_rate(
+    server_busy: float, client_busy: float, passed: bool
+) -> None:
+    server, client = (
+        ResourceUse(wall_ns=100, cpu_ns=int(busy * 50), waited_ns=int(busy * 50), rss_bytes=0)
+        for busy in (server_busy, client_busy)
+    )
+    check = validity.generator(1_000.0, server, client, 1_500.0)
+    assert check.passed is passed, check
 
 
 @pytest.mark.parametrize(
