@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import LocalProtocolError, RemoteProtocolError, WireError
-from harness.protocol import SUBPROTOCOLS, open_connection
+from harness.protocol import SUBPROTOCOLS
 from harness.protocol.connection import (
-    MAX_MESSAGE,
     SET_STEPS,
     TURNS,
     SetState,
@@ -18,18 +17,15 @@ from harness.protocol.connection import (
     Turn,
 )
 from harness.protocol.events import (
-    Applied,
     Called,
     Changed,
-    Connected,
     Died,
-    Ended,
     Queried,
     Refused,
     Returned,
 )
 from harness.wire.compression import Compression
-from tests.protocol.script import HERE, ME, PROTOCOLS, pair, rows
+from tests.protocol.script import PROTOCOLS, pair, rows
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
 
@@ -40,35 +36,6 @@ def one(connection: Any, script: Any, message: Any) -> Any:
     """The only event of a message."""
     (event,) = connection.receive(script.payload(message))
     return event
-
-
-def test_the_greeting_makes_it_connected(protocol: str) -> None:
-    script = pair(protocol)[1]
-    connection = open_connection(SUBPROTOCOLS[protocol])
-    assert connection.state is State.OPENING
-    event = one(connection, script, script.greeting())
-    assert event == Connected(ME, HERE, "token")
-    assert connection.state is State.CONNECTED
-    assert "token" not in repr(event)
-
-
-def test_nothing_may_come_before_the_greeting(protocol: str) -> None:
-    script = pair(protocol)[1]
-    connection = open_connection(SUBPROTOCOLS[protocol])
-    with pytest.raises(RemoteProtocolError, match="before its greeting"):
-        connection.receive(script.payload(script.changed(rows(1))))
-
-
-def test_a_second_greeting_is_a_violation(protocol: str) -> None:
-    connection, script = pair(protocol)
-    with pytest.raises(RemoteProtocolError, match="greeted twice"):
-        connection.receive(script.payload(script.greeting()))
-
-
-def test_asking_is_possible_before_the_greeting(protocol: str) -> None:
-    connection = open_connection(SUBPROTOCOLS[protocol])
-    connection.call_reducer("add", b"\x2a\0\0\0", "waiter")
-    assert connection.data_to_send()
 
 
 def test_a_call_says_name_arguments_and_id(protocol: str) -> None:
@@ -118,31 +85,6 @@ def test_somebody_elses_change_is_no_answer(protocol: str) -> None:
     assert list(connection.calls.values()) == ["w"]
 
 
-def test_request_ids_wrap_and_skip_those_in_flight(protocol: str) -> None:
-    connection, script = pair(protocol)
-    assert connection.call_reducer("add", b"", "old") == 1
-    assert connection.query("SELECT 1", "query") == 2
-    assert connection.call_procedure("roll", b"", "procedure") == 3
-    connection._last_id = _LAST - 1
-    assert connection.call_reducer("add", b"", "last") == _LAST
-    assert connection.call_reducer("add", b"", "wrapped") == 4
-    assert one(connection, script, script.done(1, "add")).waiter == "old"
-
-
-def test_a_subscription_lives_and_ends(protocol: str) -> None:
-    connection, script = pair(protocol)
-    set_id = connection.subscribe(["SELECT * FROM t"])
-    (said,) = script.heard(connection.data_to_send()[0])
-    assert said.query_strings == ["SELECT * FROM t"]
-    event = one(connection, script, script.applied(set_id, rows(1)))
-    assert isinstance(event, Applied)
-    assert event.updates[0].inserts.slices() == [b"\1\0\0\0"]
-    connection.unsubscribe(set_id)
-    event = one(connection, script, script.ended(set_id, rows(1)))
-    assert isinstance(event, Ended)
-    assert event.updates[0].deletes.slices() == [b"\1\0\0\0"]
-
-
 def test_unsubscribing_twice_is_our_mistake(protocol: str) -> None:
     connection, script = pair(protocol)
     set_id = connection.subscribe(["SELECT * FROM t"])
@@ -153,24 +95,6 @@ def test_unsubscribing_twice_is_our_mistake(protocol: str) -> None:
     one(connection, script, script.ended(set_id))
     with pytest.raises(LocalProtocolError, match="unknown"):
         connection.unsubscribe(set_id)
-
-
-def test_an_unsubscribe_may_overtake_the_answer_to_the_subscribe(protocol: str) -> None:
-    connection, script = pair(protocol)
-    set_id = connection.subscribe(["SELECT * FROM t"])
-    connection.unsubscribe(set_id)
-    assert isinstance(one(connection, script, script.applied(set_id, rows(1))), Applied)
-    assert isinstance(one(connection, script, script.ended(set_id, rows(1))), Ended)
-
-
-def test_the_unsubscribe_of_a_refused_set_is_refused_without_a_word(protocol: str) -> None:
-    connection, script = pair(protocol)
-    set_id = connection.subscribe(["SELECT * FROM nowhere"])
-    connection.unsubscribe(set_id)
-    event = one(connection, script, script.set_refused(set_id, "no such table"))
-    assert event == Refused(set_id, "no such table")
-    again = script.payload(script.set_refused(set_id, "Subscription not found"))
-    assert connection.receive(again) == []
 
 
 def test_a_refused_set_was_never_there(protocol: str) -> None:
@@ -231,22 +155,6 @@ def test_procedures_are_answered_by_id(protocol: str) -> None:
         connection.receive(script.payload(script.returned(first, b"")))
 
 
-def test_the_end_gives_back_who_still_waits(protocol: str) -> None:
-    connection, script = pair(protocol)
-    answered = connection.call_reducer("add", b"", "answered")
-    connection.call_reducer("add", b"", "call")
-    connection.query("SELECT 1", "query")
-    connection.call_procedure("roll", b"", "procedure")
-    one(connection, script, script.done(answered, "add"))
-    assert connection.close() == ["call", "query", "procedure"]
-    assert connection.state is State.CLOSED
-    assert connection.close() == []
-    with pytest.raises(LocalProtocolError, match="closed"):
-        connection.call_reducer("add", b"", "late")
-    with pytest.raises(RemoteProtocolError, match="after the end"):
-        connection.receive(script.payload(script.changed(rows(1))))
-
-
 def test_after_goodbye_answers_still_count(protocol: str) -> None:
     connection, script = pair(protocol)
     request_id = connection.call_reducer("add", b"", "w")
@@ -260,22 +168,6 @@ def test_after_goodbye_answers_still_count(protocol: str) -> None:
         with pytest.raises(LocalProtocolError, match="closing"):
             ask()
     assert one(connection, script, script.done(request_id, "add")).waiter == "w"
-
-
-def test_a_late_answer_goes_to_who_was_put_in_place(protocol: str) -> None:
-    connection, script = pair(protocol)
-    request_id = connection.call_reducer("add", b"", "impatient")
-    connection.forget(request_id, "nobody")
-    assert one(connection, script, script.done(request_id, "add")).waiter == "nobody"
-    connection.forget(request_id, "x")  # nothing to forget any more
-    assert connection.calls == {}
-
-
-def test_arguments_beyond_what_servers_take_are_refused_here(protocol: str) -> None:
-    connection, _ = pair(protocol)
-    with pytest.raises(LocalProtocolError, match="33554432"):
-        connection.call_reducer("add", bytes(MAX_MESSAGE), "w")
-    assert (connection.calls, connection.queued) == ({}, 0)
 
 
 @pytest.mark.parametrize("compression", list(Compression))
