@@ -131,6 +131,8 @@ class ResourceUse(Record, frozen=True):
     cpu_ns: int
     rss_bytes: int
     waited_ns: int | None = None
+    #: Memory that no other process shares, where the system tells.
+    uss_bytes: int | None = None
 
     @property
     def cores(self) -> float:
@@ -138,9 +140,14 @@ class ResourceUse(Record, frozen=True):
         return self.cpu_ns / self.wall_ns if self.wall_ns else 0.0
 
     @property
+    def waiting(self) -> float:
+        """The share of the time in which it was ready to run and others had the cores."""
+        return (self.waited_ns or 0) / self.wall_ns if self.wall_ns else 0.0
+
+    @property
     def busy(self) -> float:
         """The share of the time in which it worked or waited for a core: 1.0 is never idle."""
-        return (self.cpu_ns + (self.waited_ns or 0)) / self.wall_ns if self.wall_ns else 0.0
+        return self.cores + self.waiting
 
 
 class Pauses(Record, frozen=True):

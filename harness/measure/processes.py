@@ -48,6 +48,14 @@ def rss_bytes(pid: int) -> int:
         raise ProcessLookupError(f"no process {pid}") from error
 
 
+def uss_bytes(pid: int) -> int | None:
+    """Memory that a process shares with no other; None if the system does not tell."""
+    try:
+        return int(psutil.Process(pid).memory_full_info().uss)
+    except (psutil.Error, AttributeError):
+        return None
+
+
 class Meter:
     """What one process uses between ``start`` and ``stop``; None for one that cannot be seen."""
 
@@ -78,6 +86,7 @@ class Meter:
             cpu_ns=end[1] - self._start[1],
             rss_bytes=rss,
             waited_ns=waited,
+            uss_bytes=uss_bytes(self._pid),
         )
 
     def _read(self) -> tuple[int, int, int | None] | None:

@@ -148,7 +148,7 @@ class Manager:
             scenario=scenario,
             target=target,
             environment=where,
-            verdict=validity.verdict(checks, finding.spread),
+            verdict=validity.verdict(checks, finding.spread, finding.client, finding.server),
             started_at=now.isoformat(timespec="seconds"),
             metrics=finding.metrics,
             checks=checks,

@@ -63,15 +63,26 @@ def _with_baseline(measure: Any, job: Job, finding: Finding, null: Target) -> Fi
     """The finding with this generator's own rate, if that is in question."""
     if finding.value("rate") is None or validity.saturated(finding.server):
         return finding
-    asked = validity.baseline_of(job.scenario)
+    asked = Job(scenario=validity.baseline_of(job.scenario), target=null, baseline=True)
+    best, missing = 0.0, ""
+    for _ in range(validity.BASELINE_ATTEMPTS):
+        rate, missing = _baseline(measure, asked)
+        best = max(best, rate)
+        if missing or validity.enough(finding.value("rate") or 0.0, best):
+            break
+    if not best:
+        return msgspec.structs.replace(finding, baseline_missing=missing)
+    return msgspec.structs.replace(finding, baseline_per_s=best)
+
+
+def _baseline(measure: Any, asked: Job) -> tuple[float, str]:
+    """The rate of one attempt against the null target, or why there is none."""
     try:
-        found = _perform(measure, Job(scenario=asked, target=null, baseline=True))
+        found = _perform(measure, asked)
     except HarnessError as error:
-        return msgspec.structs.replace(finding, baseline_missing=str(error))
+        return 0.0, str(error)
     failed = [check.found for check in found.checks if not check.passed]
-    if failed:
-        return msgspec.structs.replace(finding, baseline_missing=failed[0])
-    return msgspec.structs.replace(finding, baseline_per_s=found.value("rate"))
+    return (0.0, failed[0]) if failed else (found.value("rate") or 0.0, "")
 
 
 def _perform(measure: Any, job: Job) -> Finding:

@@ -33,6 +33,23 @@ def test_a_spread_that_is_no_number_is_noise() -> None:
     assert validity.verdict([GOOD], math.nan).level is Level.NOISY
 
 
+@pytest.mark.parametrize(
+    ("client", "server", "said"),
+    [
+        (0.25, 0.25, "VALID"),
+        (0.26, 0.0, "NOISY (the client was ready and had no core 26% of the time)"),
+        (0.0, 0.43, "NOISY (the server was ready and had no core 43% of the time)"),
+    ],
+)
+def test_a_steady_figure_of_a_contended_machine_is_noise(
+    client: float, server: float, said: str
+) -> None:
+    """Others may take the cores evenly: then nothing wanders, and the figure is theirs as well."""
+    verdict = validity.verdict([GOOD], 0.01, use(0.3, client), use(0.3, server))
+    assert str(verdict) == said
+    assert validity.verdict([BAD], 0.01, use(0.3, client), None).level is Level.VOID
+
+
 def use(cores: float, waited: float = 0.0) -> ResourceUse:
     return ResourceUse(
         wall_ns=10**9, cpu_ns=int(cores * 1e9), rss_bytes=1, waited_ns=int(waited * 1e9)
