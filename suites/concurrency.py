@@ -42,3 +42,4 @@ class Population:
     track_broadcast = tracked("broadcast_last", "ns", "broadcast reaches the last")
     track_server = tracked("server_rss", "bytes", "server process")
     track_connection = tracked("server_bytes", "bytes", "server, a connection")
+    track_client = tracked("client_bytes", "bytes", "client, a connection")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import INTERRUPTED, OK, VOIDED
+
+if TYPE_CHECKING:
+    from harness.records import Run
 
 
 @click.command()
@@ -17,7 +24,8 @@ from harness.cli import INTERRUPTED, OK, VOIDED
               "holds these words; and, or, not and parentheses join them.")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Fewer scenarios and shorter ones: under 30 seconds.")
 @click.option("--target", default="embedded", show_default=True, metavar="embedded|URI",
-              help="What to measure. The database `bench` of a URI is emptied.")  # fmt: skip
+              help="What to measure. The database `bench` of a URI is emptied; the variable "
+              "HARNESS_TOKEN may hold the token to come with.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 @click.option("--markdown", is_flag=True, help="Print Markdown instead of the table.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
@@ -63,6 +71,7 @@ def run(
         from harness.cli.table import console, render
 
         render(session.rows, console())
+        click.echo(f"Everything about each figure: harness show, or {out / 'runs'}", err=True)
     if stopped:
         click.echo("harness: stopped; the table has what was finished", err=True)
         return INTERRUPTED
@@ -76,6 +85,7 @@ class _Session:
         self, suites: tuple[str, ...], expression: str, *, quick: bool, target: str,
         out: Path, seed: int,
     ) -> None:  # fmt: skip
+        from harness.cli.progress import Steps
         from harness.cli.selection import selector
         from harness.errors import PlanError
         from harness.run import Manager
@@ -92,29 +102,39 @@ class _Session:
         ]
         if not self._plan:
             raise PlanError(f"nothing to measure: no scenario fits -k {expression!r}")
-        self._manager = Manager(target, folder=out, progress=self._say, share_target=quick)
+        self._steps = Steps(len(self._plan))
+        self._manager = Manager(target, folder=out, progress=self._steps.say, share_target=quick)
+        self._told: set[str] = set()
         self.rows: list[Any] = []
 
     def run(self) -> bool:
-        """Measure everything; whether Ctrl-C ended it early."""
-        from harness.cli.rows import rows_of
-        from suites.claims import CLAIMS
-
+        """Measure everything; whether Ctrl-C or a signal to end ended it early."""
         try:
-            with self._manager as manager:
-                for number, (name, suite, params) in enumerate(self._plan, 1):
+            with _ended_by_signals(), self._manager as manager, self._steps as steps:
+                for name, suite, params in self._plan:
                     scenario = self._scenario(suite, params)
-                    click.echo(f"[{number:2}/{len(self._plan)}] {scenario.name}", err=True)
+                    steps.begin(scenario.name)
                     missing = getattr(suite, "missing", lambda: None)()
-                    if missing is not None:
-                        click.echo(f"        left out: {missing}", err=True)
-                        continue
-                    measured = manager.measure(scenario)
-                    click.echo(f"        {measured.verdict}", err=True)
-                    self.rows += rows_of(name, suite, params, measured, CLAIMS)
+                    if missing is None:
+                        self._keep(name, suite, params, manager.measure(scenario))
+                    else:
+                        steps.say(f"left out: {missing}")
+                    steps.end()
         except KeyboardInterrupt:
             return True
         return False
+
+    def _keep(self, name: str, suite: Any, params: tuple[Any, ...], measured: Run) -> None:
+        from harness.cli.rows import rows_of
+        from suites.claims import CLAIMS
+
+        self._steps.say(str(measured.verdict))
+        if measured.target.kind == "remote":
+            for flag in measured.target.flags:
+                if flag not in self._told:
+                    self._told.add(flag)
+                    self._steps.say(flag)
+        self.rows += rows_of(name, suite, params, measured, CLAIMS)
 
     def _scenario(self, suite: Any, params: tuple[Any, ...]) -> Any:
         import msgspec
@@ -127,8 +147,24 @@ class _Session:
         workload = msgspec.structs.replace(scenario.workload, seed=self._seed)
         return msgspec.structs.replace(scenario, workload=workload)
 
-    def _say(self, text: str) -> None:
-        click.echo(f"        {text}", err=True)
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A process that is told to end, or loses its terminal, cleans up as after Ctrl-C."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's alone
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, stop)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _print_json(rows: list[Any]) -> None:

@@ -10,6 +10,7 @@ from harness.client import Client, Http, connect
 from harness.load.workloads import Item, Model
 from harness.records import Check, Scenario, Target
 from harness.run import oracle
+from harness.targets.remote import token_for
 from harness.wire.schema import ModuleDef
 
 #: Seconds for one connection, when many are opened.
@@ -25,12 +26,12 @@ class Link:
         self._scenario = scenario
         self._target = target
         self.connections: list[Client] = []
-        self.token: str | None = None
+        self.token = token_for(target)
         self.http: Http
         self._schema: ModuleDef
 
     async def __aenter__(self) -> Self:
-        self.http = Http(self._target.uri)
+        self.http = Http(self._target.uri, self.token)
         # As a client with generated code has it: known before it connects.
         self._schema = await self.http.schema(self._target.database)
         return self

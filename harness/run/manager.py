@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
-from harness.errors import PlanError, TargetError
+from harness.errors import TargetError
 from harness.measure.environment import environment
 from harness.records import FORM, Check, Run, Scenario, Target
 from harness.run import validity
@@ -17,7 +17,7 @@ from harness.run.exchange import Finding, Job
 from harness.run.process import Outcome, work
 from harness.store import runs
 from harness.targets.embedded import Embedded, Null
-from harness.targets.remote import Remote
+from harness.targets.remote import Remote, base_uri
 
 
 class Server(Protocol):
@@ -48,9 +48,8 @@ def factory(name: str) -> Factory:
     """How to come by the target that a user names. Raises ``PlanError`` for nonsense."""
     if name == "embedded":
         return Embedded
-    if name.startswith(("http://", "https://")):
-        return lambda: Remote(name)
-    raise PlanError(f"a target is `embedded` or a URI such as http://127.0.0.1:3000, not {name!r}")
+    uri = base_uri(name)
+    return lambda: Remote(uri)
 
 
 class Manager:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from typing import Any
@@ -33,7 +34,8 @@ async def measure(job: Job) -> Finding:
         for name, arguments in stream.setup():
             await first.call(name, *arguments)
         already = await link.rows("message")
-        idle = _rss(job.target.pid)
+        gc.collect()
+        idle, alone = _rss(job.target.pid), rss_bytes(os.getpid())
         client.start()
         server.start()
         laps = [time.perf_counter_ns()]
@@ -41,7 +43,7 @@ async def measure(job: Job) -> Finding:
         laps.append(time.perf_counter_ns())
         await asyncio.gather(*(c.subscribe("SELECT * FROM message") for c in link.connections))
         laps.append(time.perf_counter_ns())
-        full = _rss(job.target.pid)
+        full, crowded = _rss(job.target.pid), rss_bytes(os.getpid())
         before = await link.transactions()
         made = stream.model.transactions
         laps[-1:] = [laps[-1], time.perf_counter_ns()]
@@ -71,6 +73,7 @@ async def measure(job: Job) -> Finding:
         _metric("broadcast_last", delivery.max, "ns", "lower", delivery.count),
         _metric("broadcast_p50", delivery.percentile(50), "ns", "lower", delivery.count),
     ]
+    metrics.append(_metric("client_bytes", (crowded - alone) / count, "bytes", "lower", count))
     if idle and full:
         metrics.append(_metric("server_bytes", (full - idle) / count, "bytes", "lower", count))
     if server.use is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
+import os
 import urllib.error
 import urllib.request
 from types import TracebackType
@@ -19,15 +19,38 @@ from harness.records import Target
 from harness.targets.embedded import DATABASE
 
 TIMEOUT_S = 5.0
+#: The environment variable with the token for a given server. It is never stored or printed.
+TOKEN_VARIABLE = "HARNESS_TOKEN"  # noqa: S105  (the name of a variable)
+#: What a run says of a server whose process cannot be seen from here.
+UNSEEN = "process not visible: no CPU time or memory of the server"
+
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+def base_uri(uri: str) -> str:
+    """The server's HTTP address, of ``ws`` and ``wss`` URIs too. Raises ``PlanError``."""
+    parts = urlsplit(uri)
+    if parts.scheme not in _SCHEMES or not parts.netloc:
+        raise PlanError(
+            f"a target is `embedded` or a URI such as http://127.0.0.1:3000, not {uri!r}"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise PlanError(f"a target's URI has no user or password; a token goes in {TOKEN_VARIABLE}")
+    return f"{_SCHEMES[parts.scheme]}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def token_for(target: Target) -> str | None:
+    """The token to show to this target: the user's, and only to the server that the user named."""
+    if target.kind != "remote":
+        return None
+    return os.environ.get(TOKEN_VARIABLE) or None
 
 
 class Remote:
     """A server that others started; its process is known if it runs on this machine."""
 
     def __init__(self, uri: str, database: str = DATABASE) -> None:
-        if not re.match(r"https?://[^/]+", uri):
-            raise PlanError(f"a target is `embedded` or a URI such as http://127.0.0.1:3000: {uri}")
-        self.uri = uri.rstrip("/")
+        self.uri = base_uri(uri)
         self._database = database
 
     def __enter__(self) -> Self:
@@ -73,6 +96,7 @@ class Remote:
             exe=exe,
             exe_sha256=file_sha256(exe) if exe else None,
             version=self.version(),
+            flags=[UNSEEN] if pid is None else [],
         )
 
     def alive(self) -> bool:
