@@ -212,6 +212,8 @@ class Run(Record, frozen=True):
     histograms: dict[str, dict[str, Any]] = {}
     client: ResourceUse | None = None
     server: ResourceUse | None = None
+    #: Cores that everything else on the machine kept busy in the window.
+    others_cores: float | None = None
     gc: Pauses | None = None
     loop_lag: Pauses | None = None
     notes: dict[str, Any] = {}

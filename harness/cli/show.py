@@ -98,8 +98,11 @@ def _resources(run: Run) -> dict[str, str]:
         if use is not None:
             found[name] = (
                 f"{duration(use.cpu_ns)} CPU in {duration(use.wall_ns)} "
-                f"({use.cores:.2f} cores), {size(use.rss_bytes)}"
+                f"({use.cores:.2f} cores, waited for one {use.waiting:.0%}), {size(use.rss_bytes)}"
+                + (f" ({size(use.uss_bytes)} its own)" if use.uss_bytes else "")
             )
+    if run.others_cores is not None:
+        found["others"] = f"{run.others_cores:.2f} cores kept busy by everything else"
     for name, pauses in (("collections", run.gc), ("loop lag", run.loop_lag)):
         if pauses is not None and pauses.count:
             found[name] = (

@@ -96,3 +96,34 @@ class Meter:
             return self._clock(), cpu_ns(self._pid), waited_ns(self._pid)
         except ProcessLookupError:
             return None
+
+
+class Others:
+    """CPU time that everything but the measured processes took between ``start`` and ``stop``."""
+
+    def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._clock = clock
+        self._start: tuple[int, int] | None = None
+        #: Cores kept busy by others; None without a window or where the system does not tell.
+        self.cores: float | None = None
+
+    def start(self) -> None:
+        """The window begins."""
+        self._start = self._clock(), machine_cpu_ns()
+
+    def stop(self, *measured: ResourceUse | None) -> None:
+        """The window ends; what the measured processes used in it is theirs."""
+        if self._start is None:
+            return
+        wall = self._clock() - self._start[0]
+        ours = sum(use.cpu_ns for use in measured if use is not None)
+        if wall > 0:
+            # The machine's count has ticks, the processes' has none: it may come out below zero.
+            self.cores = max(0.0, (machine_cpu_ns() - self._start[1] - ours) / wall)
+
+
+def machine_cpu_ns() -> int:
+    """CPU time of all processes of this machine, and what its host took away from it."""
+    times = psutil.cpu_times()
+    counted = ("user", "nice", "system", "irq", "softirq", "steal")
+    return int(sum(getattr(times, name, 0.0) for name in counted) * 1e9)

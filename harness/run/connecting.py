@@ -6,7 +6,7 @@ import os
 import time
 
 from harness.load.workloads import Stream
-from harness.measure.processes import Meter
+from harness.measure.processes import Meter, Others
 from harness.records import Check, Metric
 from harness.run import oracle
 from harness.run.calls import fill
@@ -26,13 +26,14 @@ async def measure(job: Job) -> Finding:
         link.token = getattr(first, "token", None)
         await fill(first, stream)
         expected = stream.model.tables()["item"]
-        client, server = Meter(os.getpid()), Meter(job.target.pid)
+        client, server, others = Meter(os.getpid()), Meter(job.target.pid), Others()
         warm = time.perf_counter_ns() + int(shape.warmup_s * 1e9)
         end = warm + int(shape.duration_s * 1e9)
         begun = False
         while (began := time.perf_counter_ns()) < end:
             if not begun and began >= warm:
                 begun = True
+                others.start()
                 client.start()
                 server.start()
             connection = await link.connect()
@@ -49,6 +50,7 @@ async def measure(job: Job) -> Finding:
             link.connections.remove(connection)
         client.stop()
         server.stop()
+        others.stop(client.use, server.use)
         checks.append(
             Check(name="caches", passed=not checks, found=f"{len(connected)} caches compared")
         )
@@ -64,6 +66,7 @@ async def measure(job: Job) -> Finding:
         histograms={"connected": to_connected.to_dict(), "applied": to_applied.to_dict()},
         client=client.use,
         server=server.use,
+        others_cores=others.cores,
     )
 
 

@@ -32,6 +32,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     histograms: dict[str, dict[str, Any]] = {}
     client: ResourceUse | None = None
     server: ResourceUse | None = None
+    others_cores: float | None = None
     gc: Pauses | None = None
     loop_lag: Pauses | None = None
     #: Half the 95 % interval of the main figure, relative to it.

@@ -147,13 +147,16 @@ class Manager:
             scenario=scenario,
             target=target,
             environment=where,
-            verdict=validity.verdict(checks, finding.spread, finding.client, finding.server),
+            verdict=validity.verdict(
+                checks, finding.spread, finding.client, finding.server, finding.others_cores
+            ),
             started_at=now.isoformat(timespec="seconds"),
             metrics=finding.metrics,
             checks=checks,
             histograms=finding.histograms,
             client=finding.client,
             server=finding.server,
+            others_cores=finding.others_cores,
             gc=finding.gc,
             loop_lag=finding.loop_lag,
             notes=finding.notes,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.load.workloads import Stream
-from harness.measure.processes import Meter, rss_bytes
+from harness.measure.processes import Meter, Others, rss_bytes
 from harness.records import Check, Metric
 from harness.run import oracle
 from harness.run.exchange import Finding, Job
@@ -28,7 +28,7 @@ async def measure(job: Job) -> Finding:
     scenario = job.scenario
     count, broadcasts = scenario.load.connections, scenario.workload.batch
     stream = Stream(scenario.workload)
-    client, server = Meter(os.getpid()), Meter(job.target.pid)
+    client, server, others = Meter(os.getpid()), Meter(job.target.pid), Others()
     async with Link(scenario, job.target) as link:
         first = await link.connect()
         for name, arguments in stream.setup():
@@ -36,6 +36,7 @@ async def measure(job: Job) -> Finding:
         already = await link.rows("message")
         gc.collect()
         idle, alone = _rss(job.target.pid), rss_bytes(os.getpid())
+        others.start()
         client.start()
         server.start()
         laps = [time.perf_counter_ns()]
@@ -54,6 +55,7 @@ async def measure(job: Job) -> Finding:
         )
         server.stop()
         client.stop()
+        others.stop(client.use, server.use)
         stream.model.transactions += broadcasts
         checks = await _truth(link, stream, already, broadcasts)
         after = await link.transactions()
@@ -86,6 +88,7 @@ async def measure(job: Job) -> Finding:
         histograms={"broadcast": delivery.to_dict()},
         client=client.use,
         server=server.use,
+        others_cores=others.cores,
     )
 
 

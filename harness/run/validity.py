@@ -27,9 +27,11 @@ BASELINE_IN_FLIGHT = 64
 BASELINE_S = 0.3
 #: Attempts at that rate, at the most. What it reaches once it can reach, so the best one counts.
 BASELINE_ATTEMPTS = 3
-#: A process that was ready to run and had no core for this share of the window was held up by
-#: something else than what is measured: NOISY.
-CONTENDED = 0.25
+#: A process that was ready to run and had no core for this share of the window was held up, and
+#: the figure with it. If others kept so many cores busy it was they who held it up: NOISY. Where
+#: nobody else works, client and server wait for each other on one core, as they well may.
+HELD_UP = 0.10
+OTHERS_CORES = 0.2
 
 
 def verdict(
@@ -37,6 +39,7 @@ def verdict(
     spread: float | None,
     client: ResourceUse | None = None,
     server: ResourceUse | None = None,
+    others_cores: float | None = None,
 ) -> Verdict:
     """VOID if a check failed, NOISY if the figure wandered or others had the cores, else VALID."""
     failed = [check.found or check.name for check in checks if not check.passed]
@@ -45,11 +48,9 @@ def verdict(
     noise = []
     if spread is not None and not spread <= NOISY_ABOVE:
         noise.append(f"±{spread:.0%}")
-    noise += [
-        f"the {side} was ready and had no core {use.waiting:.0%} of the time"
-        for side, use in (("client", client), ("server", server))
-        if use is not None and use.waiting > CONTENDED
-    ]
+    held_up = max((use.waiting for use in (client, server) if use is not None), default=0.0)
+    if held_up > HELD_UP and (others_cores or 0.0) > OTHERS_CORES:
+        noise.append(f"others used {others_cores:.1f} cores; a core was missing {held_up:.0%}")
     return Verdict(level=Level.NOISY, reasons=noise) if noise else Verdict(level=Level.VALID)
 
 

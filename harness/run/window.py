@@ -10,7 +10,7 @@ from typing import Self
 
 from harness.load.driver import Load
 from harness.measure.pauses import GcWatch, LoopLag
-from harness.measure.processes import Meter
+from harness.measure.processes import Meter, Others
 from harness.measure.recorder import Recorder, Window
 from harness.records import Check, LoadShape, Metric
 from harness.run.exchange import Finding
@@ -40,6 +40,7 @@ class Watch:
     def __init__(self, server_pid: int | None, shape: LoadShape) -> None:
         loop = asyncio.get_running_loop()
         self.client, self.server = Meter(os.getpid()), Meter(server_pid)
+        self.others = Others()
         self.gc, self.lag = GcWatch(), LoopLag(loop)
         self._stopped = False
         self._timers = [
@@ -71,6 +72,7 @@ class Watch:
     def _start(self) -> None:
         self.gc.clear()
         self.lag.clear()
+        self.others.start()
         self.client.start()
         self.server.start()
 
@@ -80,6 +82,7 @@ class Watch:
             self._stopped = True
             self.server.stop()
             self.client.stop()
+            self.others.stop(self.client.use, self.server.use)
             self.gc_pauses, self.lags = self.gc.summary(), self.lag.summary()
 
 
@@ -113,6 +116,7 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
         histograms=histograms,
         client=watch.client.use,
         server=watch.server.use,
+        others_cores=watch.others.cores,
         gc=watch.gc_pauses,
         loop_lag=watch.lags,
         spread=consistency.spread(limits) if shape.rate_per_s is None else None,

@@ -13,6 +13,7 @@ import pytest
 
 from harness.measure import environment, processes
 from harness.measure.pauses import GcWatch, LoopLag
+from harness.records import ResourceUse
 
 NOBODY = 2**22 + 1  # above the kernel's highest pid
 
@@ -29,7 +30,10 @@ def test_another_process_can_be_looked_at() -> None:
         assert other.stdout is not None
         other.stdout.readline()
         assert processes.cpu_ns(other.pid) > 1_000_000
-        assert processes.rss_bytes(other.pid) > 1_000_000
+        rss = processes.rss_bytes(other.pid)
+        assert rss > 1_000_000
+        uss = processes.uss_bytes(other.pid)
+        assert uss is None or 0 < uss <= rss
         other.communicate(b"\n")
 
 
@@ -38,6 +42,7 @@ def test_nobody_has_no_cpu_time() -> None:
         processes.cpu_ns(NOBODY)
     with pytest.raises(ProcessLookupError):
         processes.rss_bytes(NOBODY)
+    assert processes.uss_bytes(NOBODY) is None
     meter = processes.Meter(NOBODY)
     meter.start()
     meter.stop()
@@ -52,6 +57,35 @@ def test_a_meter_measures_its_window() -> None:
     assert meter.use is not None
     assert meter.use.wall_ns == 4_000
     assert meter.use.cores == meter.use.cpu_ns / 4_000
+
+
+def test_what_others_use_is_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, clock = iter([10_000, 13_500]), iter([0, 1_000])
+    monkeypatch.setattr(processes, "machine_cpu_ns", lambda: next(machine))
+    others = processes.Others(clock=lambda: next(clock))
+    others.stop()
+    assert others.cores is None  # no window yet
+    others.start()
+    ours = ResourceUse(wall_ns=1_000, cpu_ns=500, rss_bytes=1)
+    others.stop(ours, ours, None)
+    assert others.cores == 2.5
+
+
+def test_ticks_do_not_make_others_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "machine_cpu_ns", lambda: 10_000)
+    clock = iter([0, 1_000])
+    others = processes.Others(clock=lambda: next(clock))
+    others.start()
+    others.stop(ResourceUse(wall_ns=1_000, cpu_ns=500, rss_bytes=1))
+    assert others.cores == 0.0
+
+
+def test_the_machine_counts_our_work() -> None:
+    """In ticks of 10 ms, so it takes more than a few of them to be sure."""
+    before, mine = processes.machine_cpu_ns(), processes.cpu_ns(os.getpid())
+    while processes.cpu_ns(os.getpid()) - mine < 50_000_000:
+        sum(range(10_000))
+    assert processes.machine_cpu_ns() > before
 
 
 def test_collections_are_noticed_and_forgotten() -> None:

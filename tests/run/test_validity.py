@@ -34,20 +34,22 @@ def test_a_spread_that_is_no_number_is_noise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "server", "said"),
+    ("client", "server", "others", "said"),
     [
-        (0.25, 0.25, "VALID"),
-        (0.26, 0.0, "NOISY (the client was ready and had no core 26% of the time)"),
-        (0.0, 0.43, "NOISY (the server was ready and had no core 43% of the time)"),
+        (0.10, 0.10, 1.5, "VALID"),  # others work, and there is room for them
+        (0.17, 0.34, 0.2, "VALID"),  # client and server share a core of their own accord
+        (0.17, 0.34, None, "VALID"),  # the machine does not tell
+        (0.11, 0.0, 0.9, "NOISY (others used 0.9 cores; a core was missing 11%)"),
+        (0.0, 0.43, 1.25, "NOISY (others used 1.2 cores; a core was missing 43%)"),
     ],
 )
 def test_a_steady_figure_of_a_contended_machine_is_noise(
-    client: float, server: float, said: str
+    client: float, server: float, others: float | None, said: str
 ) -> None:
     """Others may take the cores evenly: then nothing wanders, and the figure is theirs as well."""
-    verdict = validity.verdict([GOOD], 0.01, use(0.3, client), use(0.3, server))
+    verdict = validity.verdict([GOOD], 0.01, use(0.3, client), use(0.3, server), others)
     assert str(verdict) == said
-    assert validity.verdict([BAD], 0.01, use(0.3, client), None).level is Level.VOID
+    assert validity.verdict([BAD], 0.01, use(0.3, client), None, 2.0).level is Level.VOID
 
 
 def use(cores: float, waited: float = 0.0) -> ResourceUse:
