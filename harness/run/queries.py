@@ -14,7 +14,7 @@ from harness.run.calls import fill
 from harness.run.exchange import Finding, Job
 from harness.run.link import Link
 
-#: Answers that are kept for the comparison; the rest of a long load is compared by row count.
+#: Answers that are kept for the comparison, which says of how many they are.
 _KEPT = 50_000
 
 
