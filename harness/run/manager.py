@@ -195,5 +195,6 @@ def _generator(finding: Finding) -> list[Check]:
             finding.client,
             finding.baseline_per_s,
             finding.baseline_missing,
+            finding.others_cores,
         )
     ]

@@ -101,6 +101,27 @@ def test_the_busiest_station_limits_the_rate(
 
 
 @pytest.mark.parametrize(
+    ("cores", "waited", "others", "passed"),
+    [
+        (0.5, 0.2, 0.9, True),  # held up by others, and with half of its own time to spare
+        (0.6, 0.2, 0.9, False),  # too much work of its own to do twice as much
+        (0.3, 0.1, 0.9, False),  # not held up: the null target's word stands
+        (0.3, 0.2, 0.1, False),  # held up, and not by others
+        (0.3, 0.2, None, False),  # the machine does not tell
+    ],
+)
+def test_on_a_contended_machine_the_generators_own_time_decides(
+    cores: float, waited: float, others: float | None, passed: bool
+) -> None:
+    server, client = use(0.4, waited=0.1), use(cores, waited=waited)
+    check = validity.generator(1_000.0, server, client, 1_500.0, others_cores=others)
+    assert check.passed is passed, check
+    if passed:
+        verdict = validity.verdict([check], 0.01, client, server, others)
+        assert verdict.level is Level.NOISY
+
+
+@pytest.mark.parametrize(
     ("load", "in_flight"),
     [
         (LoadShape(in_flight=8), 8),
