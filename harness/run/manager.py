@@ -44,6 +44,15 @@ WEIGHING = ("memory", "population")
 _IN_PROCESS = Target(kind="in-process")
 
 
+def asked_for(target: str | Factory) -> Target:
+    """What is known of a target before it answers."""
+    if not isinstance(target, str):
+        return Target(kind="unknown")
+    if target == "embedded":
+        return Target(kind="embedded")
+    return Target(kind="remote", uri=target)
+
+
 def factory(name: str) -> Factory:
     """How to come by the target that a user names. Raises ``PlanError`` for nonsense."""
     if name == "embedded":
@@ -71,6 +80,7 @@ class Manager:
         share_target: bool = False,
     ) -> None:
         self._factory = factory(target) if isinstance(target, str) else target
+        self._asked = asked_for(target)
         self._folder = folder
         self._preload = list(preload)
         self._progress = progress
@@ -119,7 +129,7 @@ class Manager:
         """
         now = datetime.now(UTC)
         where = environment()
-        target, log = _IN_PROCESS, list[str]()
+        target, log = self._asked if scenario.live else _IN_PROCESS, list[str]()
         try:
             if scenario.live:
                 with self._server(scenario.workload.kind) as server:

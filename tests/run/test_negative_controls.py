@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from harness.cli import main
+from harness.errors import TargetError
 from harness.records import Level, LoadShape, Run, Scenario, Workload
 from harness.run.manager import Manager
 from harness.store import runs
@@ -101,6 +102,28 @@ def test_a_server_that_dies_is_void_with_the_reason() -> None:
     run = measure(scenario("noop", operations=None, duration_s=20.0), target=Dying)
     assert run.verdict.level is Level.VOID
     assert run.verdict.reasons == ["the server died with signal 9"]
+
+
+def test_a_server_that_cannot_be_reached_is_void_as_what_it_is() -> None:
+    with Null() as server:
+        uri = server.uri
+    run = measure(scenario("noop"), target=uri)
+    assert run.verdict.level is Level.VOID
+    assert f"no server answers at {uri}" in run.verdict.reasons[0]
+    assert (run.target.kind, run.target.uri, run.target.pid) == ("remote", uri, None)
+
+
+def test_a_server_that_does_not_start_is_void_as_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(self: Embedded) -> Embedded:
+        self.close()
+        raise TargetError("the embedded server said nothing")
+
+    monkeypatch.setattr(Embedded, "__enter__", fails)
+    run = measure(scenario("noop"))
+    assert run.verdict.reasons == ["the embedded server said nothing"]
+    assert run.target.kind == "embedded"
 
 
 @pytest.mark.parametrize(
