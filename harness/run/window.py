@@ -96,10 +96,15 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
     checks = [*_laws(recorder, shape, rate, service), *checks]
     rates = consistency.batch_rates(samples.done, samples.start_ns, samples.end_ns)
     limits = consistency.interval(rates)
+    middle = consistency.interval(
+        consistency.batch_medians(
+            samples.done - samples.intended, samples.done, samples.start_ns, samples.end_ns
+        )
+    )
     metrics = [
         Metric(name="rate", value=rate * each, unit="1/s", count=count * each,
                interval=(limits[0] * each, limits[1] * each)),
-        *_percentiles("latency", latency),
+        *_percentiles("latency", latency, middle),
     ]  # fmt: skip
     histograms = {"latency": latency.to_dict()}
     if shape.rate_per_s is not None:
@@ -119,7 +124,8 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
         others_cores=watch.others.cores,
         gc=watch.gc_pauses,
         loop_lag=watch.lags,
-        spread=consistency.spread(limits) if shape.rate_per_s is None else None,
+        # The rate of an open loop is the plan's; what wanders there is the time that calls take.
+        spread=consistency.spread(limits if shape.rate_per_s is None else middle),
         notes={"batch_rates_per_s": [round(x * each, 1) for x in rates.tolist()]},
     )
 
@@ -156,17 +162,23 @@ def _laws(recorder: Recorder, shape: LoadShape, rate: float, service: Histogram)
     return checks
 
 
-def _percentiles(name: str, histogram: Histogram) -> list[Metric]:
+def _percentiles(
+    name: str, histogram: Histogram, middle: tuple[float, float] | None = None
+) -> list[Metric]:
+    """Percentiles, mean and maximum; ``middle`` is the interval of the median."""
     if not histogram.count:
         return []
     count = histogram.count
-    wanted = [50.0, 90.0, 99.0] + ([99.9] if count >= _TAIL_COUNT else [])
+    median, *others = [50.0, 90.0, 99.0] + ([99.9] if count >= _TAIL_COUNT else [])
+    figures = {f"{name}_p{percent:g}": histogram.percentile(percent) for percent in others}
+    figures |= {f"{name}_mean": histogram.mean, f"{name}_max": histogram.max}
+    first = Metric(
+        name=f"{name}_p{median:g}", value=histogram.percentile(median), unit="ns",
+        better="lower", interval=middle, count=count,
+    )  # fmt: skip
     return [
-        _metric(f"{name}_p{percent:g}", histogram.percentile(percent), "ns", count, "lower")
-        for percent in wanted
-    ] + [
-        _metric(f"{name}_mean", histogram.mean, "ns", count, "lower"),
-        _metric(f"{name}_max", histogram.max, "ns", count, "lower"),
+        first,
+        *(_metric(title, value, "ns", count, "lower") for title, value in figures.items()),
     ]
 
 

@@ -86,6 +86,23 @@ def batch_rates(
     return np.asarray(counts / seconds, dtype=np.float64)
 
 
+def batch_medians(
+    values: NDArray[np.int64],
+    done_ns: NDArray[np.int64],
+    start_ns: int,
+    end_ns: int,
+    batches: int = 10,
+) -> NDArray[np.float64]:
+    """The median of the values in each stretch of the window that has any.
+
+    For the interval of a median alone: a percentile is read from the whole histogram.
+    """
+    edges = np.linspace(start_ns, end_ns, batches + 1)
+    stretch = np.clip(np.searchsorted(edges, done_ns, side="left") - 1, 0, batches - 1)
+    found = [values[stretch == k] for k in range(batches)]
+    return np.array([np.median(part) for part in found if len(part)], dtype=np.float64)
+
+
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     """The 95 % interval of the mean (Student's t); NaN for fewer than two values."""
     count = len(values)

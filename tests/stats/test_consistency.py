@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from harness.stats import consistency
 from harness.stats.histogram import Histogram
 
+#: A window that every number of stretches up to 12 divides, so that no edge is rounded.
+WINDOW = 27_720
+
 
 @pytest.mark.parametrize(
     ("service_ns", "passed"),
@@ -82,3 +85,34 @@ def test_a_stall_widens_the_spread() -> None:
     done = np.concatenate([np.arange(0, 5 * 10**8, 10**6), np.arange(9 * 10**8, 10**9, 10**6)])
     rates = consistency.batch_rates(done.astype(np.int64), 0, 10**9)
     assert consistency.spread(consistency.interval(rates)) > 0.1
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, WINDOW), st.integers(0, 10**6)), min_size=1, max_size=60),
+    st.integers(1, 12),
+)
+def test_medians_of_stretches_agree_with_plain_loops(
+    samples: list[tuple[int, int]], batches: int
+) -> None:
+    """A stretch holds what ended after its start and up to its end, as the window itself does."""
+    done, values = (np.array(column, np.int64) for column in zip(*samples, strict=True))
+    expected = []
+    for k in range(batches):
+        low, high = WINDOW * k // batches, WINDOW * (k + 1) // batches
+        part = [value for at, value in samples if low < at <= high]
+        if part:
+            expected.append(statistics.median(part))
+    found = consistency.batch_medians(values, done, 0, WINDOW, batches)
+    assert found.tolist() == pytest.approx(expected)
+
+
+def test_a_slow_stretch_widens_the_medians_interval() -> None:
+    done = np.arange(1, 1_001, dtype=np.int64)
+    steady = np.full(1_000, 100, np.int64)
+    stalled = np.where(done > 900, 1_000, 100).astype(np.int64)
+    spreads = [
+        consistency.spread(consistency.interval(consistency.batch_medians(values, done, 0, 1_000)))
+        for values in (steady, stalled)
+    ]
+    assert spreads[0] == 0
+    assert spreads[1] > 0.5
