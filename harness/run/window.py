@@ -170,7 +170,9 @@ def _percentiles(
         return []
     count = histogram.count
     median, *others = [50.0, 90.0, 99.0] + ([99.9] if count >= _TAIL_COUNT else [])
-    figures = {f"{name}_p{percent:g}": histogram.percentile(percent) for percent in others}
+    figures: dict[str, float] = {
+        f"{name}_p{percent:g}": histogram.percentile(percent) for percent in others
+    }
     figures |= {f"{name}_mean": histogram.mean, f"{name}_max": histogram.max}
     first = Metric(
         name=f"{name}_p{median:g}", value=histogram.percentile(median), unit="ns",
