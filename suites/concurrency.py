@@ -11,7 +11,12 @@ from suites import common
 
 
 class Population:
-    """All connect, all subscribe, each calls, one message reaches everybody."""
+    """All connect, all subscribe, each calls, one message reaches everybody.
+
+    One process holds all the clients and is as busy as the server, so these times are those of both
+    sides together: how long a thousand clients on one machine take, not what the server could do
+    for more of them. What each side used stands in the run file.
+    """
 
     title = "{connections:,} connections"
     params: list[list[Any]] = [[1_000]]

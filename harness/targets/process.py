@@ -159,8 +159,14 @@ class ServerProcess:
 
 
 def folder_for_data() -> tempfile.TemporaryDirectory[str]:
-    """A new folder for a server's data, on disk where the system has one for such files."""
+    """A new folder for a server's data, on disk where the system has one for such files.
+
+    Raises ``TargetError`` if none can be made.
+    """
     base = Path("/var/tmp")  # noqa: S108  (a parent for mkdtemp, which is safe in it)
-    return tempfile.TemporaryDirectory(
-        prefix="harness-", dir=base if base.is_dir() else None, ignore_cleanup_errors=True
-    )
+    try:
+        return tempfile.TemporaryDirectory(
+            prefix="harness-", dir=base if base.is_dir() else None, ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise TargetError(f"no folder for the server's data: {error.strerror}") from error

@@ -6,6 +6,7 @@ The broken parts are preloaded into the workers, which is a thing of the Python 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pytest
 from harness.cli import main
 from harness.errors import TargetError
 from harness.records import Level, LoadShape, Run, Scenario, Workload
+from harness.run import validity
 from harness.run.manager import Manager
 from harness.store import runs
 from harness.targets.embedded import Embedded, Null
@@ -83,6 +85,17 @@ def test_a_cache_that_loses_one_update_is_void() -> None:
     assert "rows of `item` on the server" not in wrong
 
 
+def test_a_generator_that_is_the_limit_is_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It uses no CPU time, so only the null target can tell; whoever else works here cannot."""
+    monkeypatch.setattr(validity, "OTHERS_CORES", math.inf)
+    slow = scenario("noop", operations=None, duration_s=1.0, in_flight=8)
+    run = measure(slow, preload="sabotage_slow")
+    assert run.verdict.level is Level.VOID
+    assert "generator-bound: " in failed(run)["generator"]
+    assert "against the null target" in failed(run)["generator"]
+    assert math.isnan(run.value("rate"))
+
+
 def test_a_worker_that_crashes_is_void_with_its_last_words() -> None:
     run = measure(scenario("insert"), preload="sabotage_crash")
     assert run.verdict.level is Level.VOID
@@ -124,6 +137,18 @@ def test_a_server_that_does_not_start_is_void_as_what_it_is(
     run = measure(scenario("noop"))
     assert run.verdict.reasons == ["the embedded server said nothing"]
     assert run.target.kind == "embedded"
+
+
+def test_a_machine_without_room_for_data_is_void_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(**_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    run = measure(scenario("noop"))
+    assert run.verdict.level is Level.VOID
+    assert run.verdict.reasons == ["no folder for the server's data: No space left on device"]
 
 
 @pytest.mark.parametrize(
