@@ -1,0 +1,1 @@
+"""WebAssembly itself: an assembler, and a run-time library for compiled modules."""
