@@ -1,0 +1,205 @@
+// The official TypeScript SDK as a peer: `node --expose-gc typescript.mjs FOLDER`, where FOLDER holds
+// an installed npm package `spacetimedb`. What it is asked and what it answers: exchange.py.
+
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { load } from './bench.mjs';
+
+const MOST_ERRORS = 100;
+const QUERY = 'SELECT * FROM item';
+
+const say = line => writeSync(1, JSON.stringify(line) + '\n');
+// What the package tells belongs to the log.
+for (const level of ['debug', 'error', 'info', 'log', 'warn']) {
+  console[level] = (...words) => writeSync(2, `${words.join(' ')}\n`);
+}
+
+/** Wall and CPU time between two moments, which are told to the harness as they come. */
+class Window {
+  begin() {
+    say({ mark: 'begin' });
+    this.start = [process.hrtime.bigint(), process.cpuUsage()];
+  }
+  end() {
+    const used = process.cpuUsage(this.start[1]);
+    this.cost = {
+      wall_ns: Number(process.hrtime.bigint() - this.start[0]),
+      cpu_ns: (used.user + used.system) * 1000,
+    };
+    say({ mark: 'end' });
+  }
+}
+
+const rss = () => process.memoryUsage.rss();
+
+function trimmedRss() {
+  globalThis.gc?.();
+  return rss();
+}
+
+function row(id, seed) {
+  // The low 16 bits of a product are those of the low 16 bits of its factors.
+  const mixed = ((id & 0xffff) * (2654435761 & 0xffff) + (seed & 0xffff) * 40503) % 65536;
+  return {
+    id: BigInt(id),
+    x: mixed / 2,
+    y: (mixed ^ 0x5555) / 4,
+    z: (mixed ^ 0xaaaa) / 8,
+    hp: mixed % 1000,
+    alive: mixed % 2 === 0,
+    name: `item-${String(id).padStart(7, '0')}`,
+  };
+}
+
+function digest(rows) {
+  const sorted = [...rows].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const hash = createHash('sha256');
+  for (const { id, x, y, z, hp, alive, name } of sorted) {
+    hash.update(`${id} ${x * 8} ${y * 8} ${z * 8} ${hp} ${alive ? 1 : 0} ${name}\n`);
+  }
+  return { rows: sorted.length, digest: hash.digest('hex') };
+}
+
+/** Offers one protocol only, and notes what was chosen; costs nothing afterwards. */
+function socketFor(Socket, protocol, session) {
+  return class extends Socket {
+    constructor(url, protocols) {
+      super(url, [protocols].flat().filter(name => name.startsWith(protocol)));
+      this.addEventListener('open', () => (session.protocol = this.protocol.split('.')[0]));
+    }
+  };
+}
+
+function connect(client, request) {
+  const session = {};
+  globalThis.WebSocket = socketFor(client.Socket, request.protocol, session);
+  session.closed = new Promise(resolve => (session.onClosed = resolve));
+  return new Promise((resolve, reject) => {
+    session.conn = client.DbConnection.builder()
+      .withUri(request.uri)
+      [client.named](request.database)
+      .withCompression('none')
+      .withConfirmedReads(false)
+      .withToken(request.token ?? undefined)
+      .onConnect(() => resolve(session))
+      .onConnectError((_, error) => reject(error ?? new Error('the connection failed')))
+      .onDisconnect((_, error) => {
+        session.onClosed();
+        reject(error ?? new Error('the connection was closed'));
+      })
+      .build();
+  });
+}
+
+function subscribe({ conn }) {
+  return new Promise((resolve, reject) => {
+    conn
+      .subscriptionBuilder()
+      .onApplied(() => resolve())
+      .onError(context => reject(context.event ?? new Error('the subscription was refused')))
+      .subscribe([QUERY]);
+  });
+}
+
+function close(session) {
+  session.conn.disconnect();
+  return session.closed;
+}
+
+/** Calls kept under way; the end of one begins the next. */
+async function calls(client, { conn }, request, window) {
+  const { warmup, operations, seconds, in_flight: inFlight } = request;
+  const name = request.do === 'noop' ? 'noop' : 'insertItem';
+  let limit = warmup + operations;
+  const args = Array.from({ length: limit }, (_, k) =>
+    request.do === 'noop' ? {} : row(request.rows + k, request.seed)
+  );
+  const found = { calls: 0, all_calls: 0, errors: 0, first_error: '', rss_before: rss() };
+  let [begun, ended, before] = [0, 0, 0];
+  let timer;
+  const begin = () => {
+    before = found.all_calls;
+    if (seconds !== null) timer = setTimeout(() => (limit = begun), seconds * 1000);
+    window.begin();
+  };
+  await new Promise(resolve => {
+    const next = () => {
+      if (begun < limit) call(args[begun++]);
+      else if (ended === begun) resolve();
+    };
+    const call = client.caller(conn, name, error => {
+      if (error === undefined) found.all_calls += 1;
+      else {
+        found.first_error ||= String(error.message ?? error).slice(0, 500);
+        if (++found.errors >= MOST_ERRORS) limit = begun;
+      }
+      if (++ended === warmup) begin();
+      next();
+    });
+    if (!warmup) begin();
+    // In two halves, of which one is with the server while the other is with us.
+    const half = inFlight - Math.floor(inFlight / 2);
+    for (let k = 0; k < half; k++) next();
+    setImmediate(() => {
+      for (let k = half; k < inFlight; k++) next();
+    });
+  });
+  window.end();
+  clearTimeout(timer);
+  return { ...found, calls: found.all_calls - before, rss_after: rss() };
+}
+
+async function connects(client, request, window) {
+  const times = [];
+  let protocol;
+  for (let number = -request.warmup; number < request.operations; number++) {
+    if (number === 0) window.begin();
+    const began = process.hrtime.bigint();
+    const session = await connect(client, request);
+    if (number >= 0) times.push(Number(process.hrtime.bigint() - began));
+    protocol = session.protocol;
+    await close(session);
+  }
+  window.end();
+  return { times_ns: times, protocol, ...window.cost };
+}
+
+async function perform(client, request) {
+  const window = new Window();
+  if (request.do === 'connect') return connects(client, request, window);
+  const session = await connect(client, request);
+  const subscribed = request.subscribed || request.do === 'subscribe';
+  if (subscribed && request.do !== 'subscribe') await subscribe(session);
+  let found;
+  if (request.do === 'noop' || request.do === 'insert') {
+    found = await calls(client, session, request, window);
+  } else {
+    const before = trimmedRss();
+    window.begin();
+    if (request.do === 'subscribe') await subscribe(session);
+    else await new Promise(resolve => setTimeout(resolve, (request.seconds ?? 0) * 1000));
+    window.end();
+    found = { rss_before: before, rss_after: trimmedRss() };
+  }
+  if (subscribed) Object.assign(found, digest(session.conn.db.item.iter()));
+  await close(session);
+  return { ...found, ...window.cost, protocol: session.protocol };
+}
+
+const lines = createInterface({ input: process.stdin });
+lines.on('close', () => process.exit(0)); // a peer does not outlive who asked it
+lines.once('line', async line => {
+  try {
+    const client = load(process.argv[2]);
+    const result = await perform(client, JSON.parse(line));
+    const versions = {
+      runtime: `Node ${process.version.slice(1)}`,
+      package: `spacetimedb ${client.version}`,
+    };
+    say({ result: { ...result, versions } });
+  } catch (error) {
+    say({ error: String(error?.message ?? error).slice(0, 500) });
+  }
+  process.exit(0);
+});
