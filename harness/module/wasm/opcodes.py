@@ -11,8 +11,8 @@ from __future__ import annotations
 I32, I64, F32, F64 = 0x7F, 0x7E, 0x7D, 0x7C
 TYPES = {"i32": I32, "i64": I64, "f32": F32, "f64": F64}
 
-_COMPARISONS = "eqz eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u".split()
-_FLOAT_COMPARISONS = "eq ne lt gt le ge".split()
+_COMPARISONS = ["eqz", "eq", "ne", "lt_s", "lt_u", "gt_s", "gt_u", "le_s", "le_u", "ge_s", "ge_u"]
+_FLOAT_COMPARISONS = ["eq", "ne", "lt", "gt", "le", "ge"]
 _INTEGER = "clz ctz popcnt add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr"
 _FLOAT = "abs neg ceil floor trunc nearest sqrt add sub mul div min max copysign"
 _CONVERSIONS = """
