@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 #: the command itself, again under that name.
 COMMANDS = {
     "run": "Measure: start a target, drive it, check it, print the table.",
+    "server": "Install, list and remove real servers.",
     "show": "Print everything that is known about a stored run.",
     "start": "Serve a Python module (the bench module by default) as a database.",
 }
