@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import IO, Any, Protocol
 
@@ -94,15 +95,27 @@ class Peer:
         return found
 
     async def _calls(self, connection: Connection, kind: str) -> dict[str, Any]:
-        lanes = Lanes(self._request, self._window)
-        arguments: list[tuple[Any, ...]]
-        if kind == "noop":
-            call, arguments = connection.call("noop"), [()] * lanes.limit
-        else:
-            first, seed = self._request["rows"], self._request["seed"]
-            call = connection.call("insert_item")
-            arguments = [row(first + k, seed) for k in range(lanes.limit)]
-        return await lanes.drive(call, arguments)
+        request = self._request
+        count = request["warmup"] + request["operations"]
+        arguments: list[tuple[Any, ...]] = [()] * count
+        if kind == "insert":
+            first, seed = request["rows"], request["seed"]
+            arguments = [row(first + k, seed) for k in range(count)]
+        call = connection.call("noop" if kind == "noop" else "insert_item")
+        lanes = Lanes(call, request["in_flight"])
+        warmed = await lanes.drive(arguments[: request["warmup"]])
+        before = rss()
+        self._window.begin()
+        calls = await lanes.drive(arguments[request["warmup"] :], request["seconds"])
+        self._window.end()
+        return {
+            "calls": calls,
+            "all_calls": warmed + calls,
+            "errors": lanes.errors,
+            "first_error": lanes.first_error,
+            "rss_before": before,
+            "rss_after": rss(),
+        }
 
     async def _subscribes(self, connection: Connection) -> dict[str, Any]:
         before = trimmed_rss()
@@ -136,67 +149,58 @@ class Peer:
 class Lanes:
     """Calls kept under way: each lane begins the next one when its last one was answered."""
 
-    def __init__(self, request: dict[str, Any], window: Window) -> None:
-        self.limit = request["warmup"] + request["operations"]
-        self._warmup, self._seconds = request["warmup"], request["seconds"]
-        self._in_flight = request["in_flight"]
-        self._window = window
-        self._begun = self._ended = self._answered = self._errors = 0
-        self._first_error = ""
-        self._before = 0
+    def __init__(self, call: Callable[..., Awaitable[Any]], in_flight: int) -> None:
+        self._call = call
+        self._in_flight = in_flight
+        self._left: deque[tuple[Any, ...]] = deque()
+        self._dropped = 0
+        #: Calls that failed, and what the first one said.
+        self.errors = 0
+        self.first_error = ""
 
     async def drive(
-        self, call: Callable[..., Awaitable[Any]], arguments: list[tuple[Any, ...]]
-    ) -> dict[str, Any]:
-        """Begin everything and wait for the last answer."""
-        memory = rss()
-        if not self._warmup:
-            self._begin()
+        self, arguments: Iterable[tuple[Any, ...]], seconds: float | None = None
+    ) -> int:
+        """Call with all of these, or until ``seconds`` have passed; how many were answered well.
+
+        After ``MOST_ERRORS`` failures no more is begun.
+        """
+        if self.errors >= MOST_ERRORS:
+            return 0
+        self._left = deque(arguments)
+        self._dropped = 0
+        asked, failed = len(self._left), self.errors
+        timer = None
+        if seconds is not None:
+            timer = asyncio.get_running_loop().call_later(seconds, self._stop)
         lanes = []
         # In two halves, of which one is with the server while the other is with us.
         for share in (self._in_flight - self._in_flight // 2, self._in_flight // 2):
-            lanes += [asyncio.ensure_future(self._lane(call, arguments)) for _ in range(share)]
+            lanes += [asyncio.ensure_future(self._lane()) for _ in range(share)]
             for _ in range(3):
                 await asyncio.sleep(0)
         await asyncio.gather(*lanes)
-        self._window.end()
-        return {
-            "calls": self._answered - self._before,
-            "all_calls": self._answered,
-            "errors": self._errors,
-            "first_error": self._first_error,
-            "rss_before": memory,
-            "rss_after": rss(),
-        }
+        if timer is not None:
+            timer.cancel()
+        return asked - self._dropped - (self.errors - failed)
 
-    async def _lane(
-        self, call: Callable[..., Awaitable[Any]], arguments: list[tuple[Any, ...]]
-    ) -> None:
-        while self._begun < self.limit:
-            k = self._begun
-            self._begun = k + 1
+    async def _lane(self) -> None:
+        call, left = self._call, self._left
+        while left:
             try:
-                await call(*arguments[k])
-                self._answered += 1
+                while left:
+                    await call(*left.popleft())
             except Exception as error:  # whatever a client raises is counted
                 self._failed(error)
-            self._ended += 1
-            if self._ended == self._warmup:
-                self._begin()
-
-    def _begin(self) -> None:
-        self._before = self._answered
-        if self._seconds is not None:
-            asyncio.get_running_loop().call_later(self._seconds, self._stop)
-        self._window.begin()
 
     def _stop(self) -> None:
-        self.limit = self._begun
+        self._dropped += len(self._left)
+        self._left.clear()
 
     def _failed(self, error: Exception) -> None:
-        self._errors += 1
-        self._first_error = self._first_error or f"{type(error).__name__}: {error}"[:500]
-        if self._errors >= MOST_ERRORS:
+        self.errors += 1
+        self.first_error = self.first_error or f"{type(error).__name__}: {error}"[:500]
+        if self.errors >= MOST_ERRORS:
             self._stop()
 
 

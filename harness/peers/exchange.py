@@ -23,11 +23,11 @@ protocol has that choice. The database has the reducers ``noop`` and ``insert_it
 y: f32, z: f32, hp: i32, alive: bool, name: string)`` and the table ``item`` with the same columns.
 
 ``noop``, ``insert``
-    Keep ``in_flight`` calls under way until ``warmup + operations`` were begun, or until
-    ``seconds`` have passed since the window began; then wait for the rest. Call number *k* of
-    ``insert`` (0, 1, 2 … with the warm-up) inserts the row ``row(rows + k, seed)``, see below. With
-    ``subscribed`` the peer first subscribes to ``SELECT * FROM item`` and waits until it is
-    applied. The window begins when ``warmup`` calls were answered, and ends with the last answer.
+    Make ``warmup`` calls with ``in_flight`` of them under way, and wait for the last answer. Then
+    the window begins: ``operations`` calls in the same manner, or as many as are begun within
+    ``seconds``; it ends with the last answer. Call number *k* of ``insert`` (0, 1, 2 … with the
+    warm-up) inserts the row ``row(rows + k, seed)``, see below. With ``subscribed`` the peer first
+    subscribes to ``SELECT * FROM item`` and waits until it is applied.
 ``subscribe``
     The window is from asking for ``SELECT * FROM item`` until its rows are in the cache.
     ``rss_before`` and ``rss_after`` are weighed just outside of the window, after giving back what

@@ -107,47 +107,56 @@ function close(session) {
   return session.closed;
 }
 
-/** Calls kept under way; the end of one begins the next. */
-async function calls(client, { conn }, request, window) {
-  const { warmup, operations, seconds, in_flight: inFlight } = request;
-  const name = request.do === 'noop' ? 'noop' : 'insertItem';
-  let limit = warmup + operations;
-  const args = Array.from({ length: limit }, (_, k) =>
-    request.do === 'noop' ? {} : row(request.rows + k, request.seed)
-  );
-  const found = { calls: 0, all_calls: 0, errors: 0, first_error: '', rss_before: rss() };
-  let [begun, ended, before] = [0, 0, 0];
-  let timer;
-  const begin = () => {
-    before = found.all_calls;
-    if (seconds !== null) timer = setTimeout(() => (limit = begun), seconds * 1000);
-    window.begin();
-  };
+/** Calls with all of these arguments, kept under way: the end of one begins the next. */
+async function drive(lanes, args, seconds) {
+  let [begun, ended, limit] = [0, 0, args.length];
+  const { errors } = lanes;
+  if (errors >= MOST_ERRORS || !limit) return 0;
+  const timer = seconds === null ? undefined : setTimeout(() => (limit = begun), seconds * 1000);
   await new Promise(resolve => {
     const next = () => {
-      if (begun < limit) call(args[begun++]);
+      if (begun < limit) lanes.call(args[begun++]);
       else if (ended === begun) resolve();
     };
-    const call = client.caller(conn, name, error => {
-      if (error === undefined) found.all_calls += 1;
-      else {
-        found.first_error ||= String(error.message ?? error).slice(0, 500);
-        if (++found.errors >= MOST_ERRORS) limit = begun;
+    lanes.ended = error => {
+      ended += 1;
+      if (error !== undefined) {
+        lanes.first_error ||= String(error.message ?? error).slice(0, 500);
+        if (++lanes.errors >= MOST_ERRORS) limit = begun;
       }
-      if (++ended === warmup) begin();
       next();
-    });
-    if (!warmup) begin();
+    };
     // In two halves, of which one is with the server while the other is with us.
-    const half = inFlight - Math.floor(inFlight / 2);
+    const half = lanes.inFlight - Math.floor(lanes.inFlight / 2);
     for (let k = 0; k < half; k++) next();
     setImmediate(() => {
-      for (let k = half; k < inFlight; k++) next();
+      for (let k = half; k < lanes.inFlight; k++) next();
     });
   });
-  window.end();
   clearTimeout(timer);
-  return { ...found, calls: found.all_calls - before, rss_after: rss() };
+  return ended - (lanes.errors - errors);
+}
+
+async function calls(client, { conn }, request, window) {
+  const noop = request.do === 'noop';
+  const args = Array.from({ length: request.warmup + request.operations }, (_, k) =>
+    noop ? {} : row(request.rows + k, request.seed)
+  );
+  const lanes = { inFlight: request.in_flight, errors: 0, first_error: '' };
+  lanes.call = client.caller(conn, noop ? 'noop' : 'insertItem', error => lanes.ended(error));
+  const warmed = await drive(lanes, args.slice(0, request.warmup), null);
+  const before = rss();
+  window.begin();
+  const count = await drive(lanes, args.slice(request.warmup), request.seconds);
+  window.end();
+  return {
+    calls: count,
+    all_calls: warmed + count,
+    errors: lanes.errors,
+    first_error: lanes.first_error,
+    rss_before: before,
+    rss_after: rss(),
+  };
 }
 
 async function connects(client, request, window) {
