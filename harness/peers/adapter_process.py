@@ -1,7 +1,7 @@
-"""Drives an adapter in its client's own environment: ``python -I adapter_process.py FILE PACKAGE``.
+"""Drives an adapter in its client's environment: ``python -I adapter_process.py FILE PACKAGE``.
 
-FILE is the adapter, PACKAGE the distribution that it measures. Speaks what ``harness.peers.exchange``
-says, and gives ``times_ns`` for calls as well: the nanoseconds of each from its start to its
+FILE is the adapter, PACKAGE the distribution that it measures. Speaks as in ``peers.exchange``
+and gives ``times_ns`` for calls as well: the nanoseconds of each from its start to its
 answer, by this process' clock. Standard library only, since the harness is not installed here.
 """
 

@@ -109,7 +109,7 @@ def _commit(client: str, place: Path, revision: str) -> Source:
         prefix = _git(place, "rev-parse", "--show-prefix")
     except TargetError:
         raise PlanError(
-            f"{place} is not a git repository; commit the client, so that a run can name what it ran"
+            f"{place} is not a git repository; commit the client there, so that a run can name it"
         ) from None
     try:
         wanted = f"{revision or 'HEAD'}^{{commit}}"
