@@ -88,7 +88,11 @@ class Scenario(Record, frozen=True):
 
 
 class Target(Record, frozen=True):
-    """What answers. ``pid``, ``exe`` and its hash are unknown for a server on another machine."""
+    """What answers. ``pid``, ``exe`` and its hash are unknown for a server on another machine.
+
+    ``protocols`` are those that it offers, the newest first; ``module_sha256`` is the hash of the
+    compiled module that was published to it.
+    """
 
     kind: str
     uri: str = ""
@@ -99,6 +103,8 @@ class Target(Record, frozen=True):
     code_sha256: str | None = None
     version: str | None = None
     flags: list[str] = []
+    protocols: list[str] = []
+    module_sha256: str | None = None
 
 
 class Environment(Record, frozen=True):

@@ -6,24 +6,33 @@ from typing import Any
 
 import msgspec
 
-from harness.records import Level, Run
+from harness.records import Level, LoadShape, Run
+from harness.run import fitting
 from harness.run.claims import Claim
 from harness.run.suites import key, tracks
 from harness.units import show
 
 
 class TableRow(msgspec.Struct, frozen=True):
-    """One figure beside what was claimed for it."""
+    """One figure beside what was claimed for it.
+
+    ``place`` is where it stands beside figures of other targets: as ``params``, but the same for
+    the best protocol that each target offers.
+    """
 
     metric: str
     suite: str
     params: str
+    place: str
+    target: str
+    protocol: str
     claim: float | None
     claim_unit: str
     value: float
     unit: str
     interval: tuple[float, float] | None
     how: str
+    load: str
     verdict: str
     reasons: list[str]
     in_process: bool
@@ -36,12 +45,19 @@ class TableRow(msgspec.Struct, frozen=True):
 
 
 def rows_of(
-    name: str, suite: Any, params: tuple[Any, ...], run: Run, claims: list[Claim]
+    name: str,
+    suite: Any,
+    params: tuple[Any, ...],
+    run: Run,
+    claims: list[Claim],
+    label: str | None = None,
 ) -> list[TableRow]:
     """A row for each ``track_…`` method of the suite; a VOID run's figures are not shown.
 
-    Figures that this target does not give have no row.
+    Figures that this target does not give have no row. ``label`` is the target's name among
+    several; its kind without one.
     """
+    place = key(fitting.place(suite, params, run.target.protocols))
     claimed = {claim.row: claim for claim in claims}
     title = suite.title.format(**dict(zip(suite.param_names, params, strict=True)))
     if True in params and "confirmed" in suite.param_names:
@@ -51,17 +67,21 @@ def rows_of(
         found = run.metric(track.metric)
         if found is None and run.verdict.level is not Level.VOID:
             continue  # such as the CPU time of a server on another machine
-        claim = claimed.get((name, key(params), track.metric))
+        claim = claimed.get((name, place, track.metric))
         rows.append(
             TableRow(
                 metric=f"{title}: {track.label}" if track.label else title,
                 suite=name,
                 params=key(params),
+                place=place,
+                target=(label or run.target.kind) if run.scenario.live else run.target.kind,
+                protocol=run.scenario.protocol if run.scenario.live else "",
                 claim=claim.value if claim else None,
                 claim_unit=claim.unit if claim else "",
                 value=run.value(track.metric),
                 unit=track.unit,
                 interval=found.interval if found else None,
+                load=shape(run.scenario.load) if run.scenario.live else "",
                 how=how(run, found.count if found else None),
                 verdict=run.verdict.level.value,
                 reasons=run.verdict.reasons,
@@ -78,16 +98,16 @@ def how(run: Run, count: int | None) -> str:
     counted = f"n={count:,}" if count else ""
     if not scenario.live:
         return ", ".join(filter(None, ["in process", counted]))
-    if load.connections > 1:
-        shape = f"{load.connections:,} conns"
-        if load.in_flight > 1:
-            shape += f" ×{load.in_flight}"
-    elif load.rate_per_s is not None:
-        shape = "open loop"
-    else:
-        shape = f"×{load.in_flight}"
-    asked = f"{run.target.kind} {scenario.protocol} {shape}"
+    asked = f"{run.target.kind} {scenario.protocol} {shape(load)}"
     return ", ".join(filter(None, [asked, counted]))
+
+
+def shape(load: LoadShape) -> str:
+    """How hard was asked; ×64 means 64 calls in flight, on each connection."""
+    if load.connections > 1:
+        text = f"{load.connections:,} conns"
+        return f"{text} ×{load.in_flight}" if load.in_flight > 1 else text
+    return "open loop" if load.rate_per_s is not None else f"×{load.in_flight}"
 
 
 def shown_claim(row: TableRow) -> str:

@@ -7,36 +7,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Self
 
 from harness.errors import TargetError
 from harness.measure.environment import environment
 from harness.records import FORM, Check, Run, Scenario, Target
-from harness.run import validity
+from harness.run import fitting, validity
 from harness.run.exchange import Finding, Job
 from harness.run.process import Outcome, work
 from harness.store import runs
-from harness.targets.embedded import Embedded, Null
-from harness.targets.remote import Remote, base_uri
-
-
-class Server(Protocol):
-    """What answers, as the manager sees it."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-        /,
-    ) -> None: ...
-    def describe(self) -> Target: ...
-    def death(self) -> str | None: ...
-    def log_tail(self) -> list[str]: ...
-
-
-Factory: TypeAlias = "Callable[[], Server]"
+from harness.targets.choice import Choice, Factory, Server, choose
+from harness.targets.embedded import Null
 
 #: Kinds of workload that weigh the server, which must be fresh for that.
 WEIGHING = ("memory", "population")
@@ -44,43 +25,33 @@ WEIGHING = ("memory", "population")
 _IN_PROCESS = Target(kind="in-process")
 
 
-def asked_for(target: str | Factory) -> Target:
-    """What is known of a target before it answers."""
-    if not isinstance(target, str):
-        return Target(kind="unknown")
-    if target == "embedded":
-        return Target(kind="embedded")
-    return Target(kind="remote", uri=target)
-
-
-def factory(name: str) -> Factory:
-    """How to come by the target that a user names. Raises ``PlanError`` for nonsense."""
-    if name == "embedded":
-        return Embedded
-    uri = base_uri(name)
-    return lambda: Remote(uri)
-
-
 class Manager:
     """Measures scenarios one after the other and keeps their runs.
 
-    ``folder`` None keeps nothing. ``share_target`` keeps one server for all scenarios but those
-    that weigh it, which saves time; without it each scenario has a fresh one. ``preload`` names
-    modules that each worker imports first; it exists for those who want to break something on
-    purpose and see the run become VOID. A context manager, which ends what it started.
+    ``target`` is a name as ``choose`` takes it (which may raise ``PlanError`` or ``TargetError``),
+    a choice, or what makes a server. ``folder`` None keeps nothing. ``share_target`` keeps one
+    server for all scenarios but those that weigh it, which saves time; without it each scenario has
+    a fresh one. ``preload`` names modules that each worker imports first; it exists for those who
+    want to break something on purpose and see the run become VOID. A context manager, which ends
+    what it started.
     """
 
     def __init__(
         self,
-        target: str | Factory = "embedded",
+        target: str | Choice | Factory = "embedded",
         *,
         folder: Path | None = runs.DEFAULT_FOLDER,
         preload: Sequence[str] = (),
         progress: Callable[[str], None] = lambda text: None,
         share_target: bool = False,
     ) -> None:
-        self._factory = factory(target) if isinstance(target, str) else target
-        self._asked = asked_for(target)
+        if isinstance(target, str):
+            target = choose(target)
+        elif not isinstance(target, Choice):
+            target = Choice("target", Target(kind="unknown"), target)
+        self.label = target.label
+        self._factory, self._asked = target.factory, target.asked
+        self._offered = self._asked.protocols
         self._folder = folder
         self._preload = list(preload)
         self._progress = progress
@@ -121,9 +92,21 @@ class Manager:
             self._shared = self._factory().__enter__()
         yield self._shared
 
-    def measure(self, scenario: Scenario) -> Run:
+    def offered(self) -> list[str]:
+        """The protocols that the target offers, the newest first; it is started if need be.
+
+        Raises ``TargetError`` if it does not start or answer.
+        """
+        if not self._offered:
+            with self._factory() as server:
+                self._offered = server.describe().protocols
+        return self._offered
+
+    def measure(self, scenario: Scenario, *, stated: bool = False) -> Run:
         """Measure one scenario in a fresh worker against a fresh target.
 
+        A protocol that the target does not offer becomes the best that it does, unless it is
+        ``stated``: then the run is VOID, as is one of confirmed answers where there are none.
         A target or worker that fails makes the run VOID with the reason; the run is stored all the
         same. Raises ``PlanError`` and ``StoreError`` only.
         """
@@ -134,6 +117,10 @@ class Manager:
             if scenario.live:
                 with self._server(scenario.workload.kind) as server:
                     target = server.describe()
+                    missing = fitting.lacking(scenario, target.protocols, stated)
+                    if missing is not None:
+                        raise TargetError(missing)
+                    scenario = fitting.fitted(scenario, target.protocols)
                     outcome = self._work(scenario, target, server)
                     if outcome.finding is None:
                         log = server.log_tail()

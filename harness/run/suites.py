@@ -73,15 +73,25 @@ def tracks(suite: Suite) -> list[Tracked]:
 
 
 def measure(suite: Suite, progress: Callable[[str], None] = lambda text: None) -> Found:
-    """All figures of a suite, for asv's ``setup_cache``. Figures of VOID runs are NaN."""
+    """All figures of a suite, for asv's ``setup_cache``.
+
+    Figures of VOID runs are NaN, and so are those that the target cannot give.
+    """
+    from harness.run import fitting
     from harness.run.manager import Manager
 
     target = os.environ.get(TARGET_VARIABLE, "embedded")
+    stated = fitting.states_protocol(suite)
+    found: Found = {}
     with Manager(target, folder=None, progress=progress) as manager:
-        return {
-            key(params): figures(manager.measure(suite.scenario(*params)))
-            for params in combinations(suite)
-        }
+        for params in combinations(suite):
+            scenario = suite.scenario(*params)
+            offered = manager.offered() if scenario.live else []
+            if fitting.lacking(scenario, offered, stated) is None:
+                found[key(params)] = figures(manager.measure(scenario, stated=stated))
+            else:
+                found[key(params)] = {}
+    return found
 
 
 def figures(run: Run) -> dict[str, float]:

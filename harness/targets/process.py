@@ -15,6 +15,7 @@ from typing import Self
 from harness.errors import TargetError
 from harness.measure.environment import file_sha256, source_sha256
 from harness.records import Target
+from harness.targets.offered import PROTOCOLS
 
 #: Seconds from the start to the first line.
 START_TIMEOUT_S = 30.0
@@ -108,6 +109,7 @@ class ServerProcess:
             code_sha256=source_sha256(),
             version=harness.__version__,
             flags=self._flags,
+            protocols=list(PROTOCOLS),
         )
 
     def death(self) -> str | None:

@@ -17,6 +17,7 @@ from harness.errors import PlanError, TargetError
 from harness.measure.environment import file_sha256
 from harness.records import Target
 from harness.targets.embedded import DATABASE
+from harness.targets.offered import protocols
 
 TIMEOUT_S = 5.0
 #: The environment variable with the token for a given server. It is never stored or printed.
@@ -32,7 +33,8 @@ def base_uri(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.scheme not in _SCHEMES or not parts.netloc:
         raise PlanError(
-            f"a target is `embedded` or a URI such as http://127.0.0.1:3000, not {uri!r}"
+            "a target is `embedded`, `standalone`, `standalone:VERSION` or a URI such as "
+            f"http://127.0.0.1:3000, not {uri!r}"
         )
     if parts.username is not None or parts.password is not None:
         raise PlanError(f"a target's URI has no user or password; a token goes in {TOKEN_VARIABLE}")
@@ -97,6 +99,7 @@ class Remote:
             exe_sha256=file_sha256(exe) if exe else None,
             version=self.version(),
             flags=[UNSEEN] if pid is None else [],
+            protocols=protocols(self.uri, self._database, os.environ.get(TOKEN_VARIABLE)),
         )
 
     def alive(self) -> bool:

@@ -173,7 +173,7 @@ def test_a_run_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         (["run", "dance"], "no suite `dance`; there are: throughput"),
         (["run", "-k", "nothing"], "no scenario fits -k 'nothing'"),
-        (["run", "--target", "dance"], "a target is `embedded` or a URI"),
+        (["run", "--target", "dance"], "a target is `embedded`, `standalone`, "),
     ],
 )
 def test_plans_that_make_no_sense(
