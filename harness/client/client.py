@@ -61,6 +61,7 @@ class Client(Link):
         on_disconnect: Callable[[Client, str], Any] | None = None,
     ) -> None:
         super().__init__()
+        self._future: Callable[[], asyncio.Future[None]] = self.loop.create_future
         self.schema = schema
         self.identity: Identity
         self.connection_id: ConnectionId
@@ -208,10 +209,10 @@ class Client(Link):
 
     def call_encoded(self, reducer: str, args: bytes) -> asyncio.Future[None]:
         """Call a reducer with BSATN arguments."""
-        future: asyncio.Future[None] = self.loop.create_future()
         connection = self._connection
         if connection is None:
             raise LocalProtocolError("there is no connection")
+        future = self._future()
         request_id = connection.call_reducer(reducer, args, future)
         if not self._flushing:
             self._flushing = True

@@ -22,6 +22,7 @@ from harness.errors import (
 from harness.protocol.events import (
     Applied,
     Called,
+    CalledAlike,
     Changed,
     Connected,
     Died,
@@ -67,7 +68,10 @@ class Hearing:
                 handled += 1
         except HarnessError as error:
             for event in events[handled:]:
-                if isinstance(event, Called | Queried | Returned):
+                if isinstance(event, CalledAlike):
+                    for waiter in event.waiters:
+                        finish(waiter, ConnectionLost(str(error)))
+                elif isinstance(event, Called | Queried | Returned):
                     finish(event.waiter, ConnectionLost(str(error)))
             raise
 
@@ -78,6 +82,27 @@ class Hearing:
             self.renewal.answers.append(event)  # its rows are not in the cache yet
         else:
             answer(event)
+
+    def _called_alike(self, event: CalledAlike) -> None:
+        if self.renewal is not None or not self._applied_quietly(event):
+            for called in event.each():
+                self._called(called)
+            return
+        for waiter in event.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _applied_quietly(self, event: CalledAlike) -> bool:
+        """Whether all rows could be applied at once, since nobody hears of them one by one."""
+        if event.table is None:
+            return True
+        if self.store.watched(event.table):
+            return False
+        try:
+            self.store.apply([TableRows(event.table, event.rows, None)])
+        except HarnessError:
+            return False  # then it is told which of them was wrong, after those before it
+        return True
 
     def _connected(self, event: Connected) -> None:
         self._greeted(event)
@@ -200,6 +225,7 @@ def answer(event: Called) -> None:
 
 
 _HANDLERS: dict[type[Any], Callable[[Hearing, Any], None]] = {
+    CalledAlike: Hearing._called_alike,
     Connected: Hearing._connected,
     Changed: Hearing._changed,
     Applied: Hearing._applied,

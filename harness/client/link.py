@@ -21,7 +21,7 @@ from harness.errors import (
 )
 from harness.protocol import open_connection
 from harness.protocol.connection import Connection
-from harness.protocol.events import Event
+from harness.protocol.events import CalledAlike, Event
 
 #: Seconds for the goodbye: what is still to be sent, and the end of the socket.
 CLOSE_TIMEOUT_S = 5.0
@@ -155,7 +155,11 @@ class Link(ABC):
         stats.bytes_in += len(message)
         try:
             events = connection.receive(message)
-            stats.messages_in += len(events)
+            stats.messages_in += (
+                len(events[0].waiters)
+                if len(events) == 1 and type(events[0]) is CalledAlike
+                else len(events)
+            )
             self._hear(events)
             if connection.violation is not None:
                 raise connection.violation

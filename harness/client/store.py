@@ -49,6 +49,10 @@ class Store:
                 f"the server sent rows of {table!r}, which is not in the schema"
             ) from None
 
+    def watched(self, table: str) -> bool:
+        """Whether somebody hears of the table's changes, one by one."""
+        return self.cache(table).definition.event or self._handles[table].wanted
+
     def apply(self, updates: list[TableRows]) -> News:
         """Apply what one message says. Raises ``RemoteProtocolError`` or ``DecodeError``."""
         if len(updates) == 1:  # most messages change one table

@@ -97,6 +97,10 @@ class Connection(ABC):
 
     def __init__(self) -> None:
         self.state = State.OPENING
+        #: Whether nothing more can be asked: the same as the state says, at less cost.
+        self._over = False
+        #: Whether ids have started again from 1; until then none can be in flight twice.
+        self._wrapped = False
         #: What the peer broke after the last event that ``receive`` returned; the end of it all.
         self.violation: DecodeError | RemoteProtocolError | None = None
         #: Calls that wait for an answer, by request id.
@@ -164,10 +168,12 @@ class Connection(ABC):
     def goodbye(self) -> None:
         """Nothing more will be asked; what was asked may still be answered."""
         self.state = TURNS[self.state, Turn.GOODBYE]
+        self._over = True
 
     def close(self) -> list[Any]:
         """The connection is over; the waiters that will get no answer any more."""
         self.state = TURNS[self.state, Turn.LOST]
+        self._over = True
         waiting: list[Any] = []
         for asked in (self.calls, self._queries, self._procedures):
             waiting += asked.values()
@@ -211,7 +217,9 @@ class Connection(ABC):
         """The next id that is not in flight. Ids start at 1, since v1 gives 0 a meaning."""
         number = self._last_id
         while True:
-            number = 1 if number >= _LAST_ID else number + 1
+            if number >= _LAST_ID:
+                number, self._wrapped = 0, True
+            number += 1
             if not any(number in x for x in (self.calls, self._queries, self._procedures)):
                 self._last_id = number
                 return number

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from harness.wire.rows import RowList
+from harness.wire.rows import EMPTY, RowList, row_list
 from harness.wire.values import ConnectionId, Identity, Timestamp
 
 
@@ -41,6 +41,29 @@ class Called(msgspec.Struct, frozen=True, gc=False):
     timestamp: Timestamp | None
     error: str | None = None
     by_module: bool = False
+
+
+class CalledAlike(msgspec.Struct, frozen=True, gc=False):
+    """Many calls were committed; each changed nothing for us, or inserted one row of ``table``.
+
+    Says the same as ``each``, in less time. ``times`` are microseconds, ``rows`` one for each call.
+    """
+
+    waiters: list[Any]
+    times: tuple[int, ...]
+    table: str | None
+    rows: RowList | None
+
+    def each(self) -> list[Called]:
+        """What is said of each call, in order."""
+        updates: list[list[TableRows]] = [[] for _ in self.waiters]
+        if self.table is not None and self.rows is not None:
+            data = self.rows.slices()
+            updates = [[TableRows(self.table, row_list([row]), EMPTY)] for row in data]
+        return [
+            Called(waiter, changes, Timestamp(micros))
+            for waiter, changes, micros in zip(self.waiters, updates, self.times, strict=True)
+        ]
 
 
 class Changed(msgspec.Struct, frozen=True, gc=False):
@@ -94,5 +117,14 @@ class Returned(msgspec.Struct, frozen=True):
 
 
 Event: TypeAlias = (
-    Connected | Called | Changed | Applied | Ended | Refused | Died | Queried | Returned
+    Connected
+    | Called
+    | CalledAlike
+    | Changed
+    | Applied
+    | Ended
+    | Refused
+    | Died
+    | Queried
+    | Returned
 )

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.errors import DecodeError, RemoteProtocolError
+from harness.protocol import alike
 from harness.protocol.connection import Connection, SetState, Step
 from harness.protocol.events import (
     Applied,
     Called,
+    CalledAlike,
     Changed,
     Connected,
     Died,
@@ -28,7 +30,6 @@ from harness.wire.values import Err, Timestamp
 #: Messages of one flush are packed into payloads up to this many bytes, as official clients do.
 BATCH = 256 * 1024
 
-_HEAD = struct.Struct("<BIB")
 _U32 = struct.Struct("<I")
 _LARGE = 1 << 20
 _NOTHING: list[TableRows] = []
@@ -41,29 +42,29 @@ class ConnectionV2(Connection):
 
     def __init__(self) -> None:
         super().__init__()
-        self._names: dict[str, bytes] = {}
+        #: Reducer → what packs the head of a call, and the name as it stands in it.
+        self._heads: dict[str, tuple[Callable[..., bytes], bytes]] = {}
 
     # --- asking ----------------------------------------------------------------------------------
 
     def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
-        self._check_open()
-        encoded = self._names.get(name)
-        if encoded is None:
+        if self._over:
+            self._check_open()
+        head = self._heads.get(name)
+        if head is None:
             data = name.encode()
-            encoded = self._names[name] = _U32.pack(len(data)) + data
+            encoded = _U32.pack(len(data)) + data
+            pack = struct.Struct(f"<BIB{len(encoded)}sI").pack
+            head = self._heads[name] = (pack, encoded)
         request_id = self._last_id + 1
-        if (
-            request_id > 0xFFFFFFFF
-            or request_id in self.calls
-            or request_id in self._queries
-            or request_id in self._procedures
-        ):
+        if self._wrapped or request_id > 0xFFFFFFFF:
             request_id = self._request_id()
-        if len(args) > _LARGE:
+        size = len(args)
+        if size > _LARGE:
             self._check_size(args)
         self._last_id = request_id
         self.calls[request_id] = waiter
-        self._queue.append(_HEAD.pack(3, request_id, 0) + encoded + _U32.pack(len(args)) + args)
+        self._queue.append(head[0](3, request_id, 0, head[1], size) + args)
         return request_id
 
     def subscribe(self, queries: list[str]) -> int:
@@ -196,6 +197,17 @@ class ConnectionV3(ConnectionV2):
             size += len(message)
         payloads.append(b"".join(batch))
         return payloads
+
+    def _hear(self, payload: bytes, found: list[Event]) -> None:
+        same = alike.read(payload) if self._greeted else None
+        calls = self.calls
+        if same is not None:
+            ids = set(same.ids)
+            if len(ids) == len(same.ids) and calls.keys() >= ids:  # each was asked, and asked once
+                waiters = list(map(calls.pop, same.ids))
+                found.append(CalledAlike(waiters, same.times, same.table, same.rows))
+                return
+        super()._hear(payload, found)
 
     def _messages(self, payload: bytes) -> list[Any]:
         if len(payload) > 1 and payload[0] == 0:

@@ -18,7 +18,7 @@ class FixedSize(msgspec.Struct, frozen=True, gc=False):
     size: u16
 
 
-class RowOffsets(msgspec.Struct, frozen=True):
+class RowOffsets(msgspec.Struct, frozen=True, gc=False):
     """Where each row starts in the data."""
 
     offsets: list[u64]
@@ -27,7 +27,7 @@ class RowOffsets(msgspec.Struct, frozen=True):
 RowSizeHint: TypeAlias = FixedSize | RowOffsets
 
 
-class RowList(msgspec.Struct, frozen=True):
+class RowList(msgspec.Struct, frozen=True, gc=False):
     """Rows back to back, and how to tell them apart."""
 
     size_hint: RowSizeHint

@@ -23,13 +23,13 @@ SUBPROTOCOL_V3 = "v3.bsatn.spacetimedb"
 # --- client → server -----------------------------------------------------------------------------
 
 
-class Subscribe(msgspec.Struct, frozen=True):
+class Subscribe(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     query_set_id: u32
     query_strings: list[str]
 
 
-class Unsubscribe(msgspec.Struct, frozen=True):
+class Unsubscribe(msgspec.Struct, frozen=True, gc=False):
     """``flags`` 1 asks for the rows that leave; 0 does not."""
 
     request_id: u32
@@ -37,12 +37,12 @@ class Unsubscribe(msgspec.Struct, frozen=True):
     flags: u8
 
 
-class OneOffQuery(msgspec.Struct, frozen=True):
+class OneOffQuery(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     query_string: str
 
 
-class CallReducer(msgspec.Struct, frozen=True):
+class CallReducer(msgspec.Struct, frozen=True, gc=False):
     """``flags`` must be 0; ``args`` is the BSATN product of the parameters."""
 
     request_id: u32
@@ -51,7 +51,7 @@ class CallReducer(msgspec.Struct, frozen=True):
     args: bytes
 
 
-class CallProcedure(msgspec.Struct, frozen=True):
+class CallProcedure(msgspec.Struct, frozen=True, gc=False):
     """``flags`` must be 0."""
 
     request_id: u32
@@ -65,87 +65,87 @@ ClientMessage: TypeAlias = Subscribe | Unsubscribe | OneOffQuery | CallReducer |
 # --- parts of server messages --------------------------------------------------------------------
 
 
-class SingleTableRows(msgspec.Struct, frozen=True):
+class SingleTableRows(msgspec.Struct, frozen=True, gc=False):
     table: str
     rows: RowList
 
 
-class QueryRows(msgspec.Struct, frozen=True):
+class QueryRows(msgspec.Struct, frozen=True, gc=False):
     tables: list[SingleTableRows]
 
 
-class PersistentTable(msgspec.Struct, frozen=True):
+class PersistentTable(msgspec.Struct, frozen=True, gc=False):
     inserts: RowList
     deletes: RowList
 
 
-class EventTable(msgspec.Struct, frozen=True):
+class EventTable(msgspec.Struct, frozen=True, gc=False):
     events: RowList
 
 
-class TableUpdate(msgspec.Struct, frozen=True):
+class TableUpdate(msgspec.Struct, frozen=True, gc=False):
     table_name: str
     rows: list[PersistentTable | EventTable]
 
 
-class QuerySetUpdate(msgspec.Struct, frozen=True):
+class QuerySetUpdate(msgspec.Struct, frozen=True, gc=False):
     query_set_id: u32
     tables: list[TableUpdate]
 
 
-class ReducerOk(msgspec.Struct, frozen=True):
+class ReducerOk(msgspec.Struct, frozen=True, gc=False):
     """Committed; the update holds what changed in the caller's own query sets."""
 
     ret_value: bytes
     transaction_update: TransactionUpdate
 
 
-class ReducerOkEmpty(msgspec.Struct, frozen=True):
+class ReducerOkEmpty(msgspec.Struct, frozen=True, gc=False):
     """Committed without any row for the caller."""
 
 
-class ReducerErr(msgspec.Struct, frozen=True):
+class ReducerErr(msgspec.Struct, frozen=True, gc=False):
     """The module refused; the bytes are a BSATN string."""
 
     error: bytes
 
 
-class ReducerInternalError(msgspec.Struct, frozen=True):
+class ReducerInternalError(msgspec.Struct, frozen=True, gc=False):
     """The host refused, or the reducer crashed."""
 
     error: str
 
 
-class Returned(msgspec.Struct, frozen=True):
+class Returned(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
-class ProcedureInternalError(msgspec.Struct, frozen=True):
+class ProcedureInternalError(msgspec.Struct, frozen=True, gc=False):
     error: str
 
 
 # --- server → client -----------------------------------------------------------------------------
 
 
-class InitialConnection(msgspec.Struct, frozen=True):
+class InitialConnection(msgspec.Struct, frozen=True, gc=False):
     identity: Identity
     connection_id: ConnectionId
     token: str
 
 
-class SubscribeApplied(msgspec.Struct, frozen=True):
+class SubscribeApplied(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     query_set_id: u32
     rows: QueryRows
 
 
-class UnsubscribeApplied(msgspec.Struct, frozen=True):
+class UnsubscribeApplied(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     query_set_id: u32
     rows: QueryRows | None
 
 
-class SubscriptionError(msgspec.Struct, frozen=True):
+class SubscriptionError(msgspec.Struct, frozen=True, gc=False):
     """Without a request id: a set that was applied has died since."""
 
     request_id: u32 | None
@@ -153,22 +153,22 @@ class SubscriptionError(msgspec.Struct, frozen=True):
     error: str
 
 
-class TransactionUpdate(msgspec.Struct, frozen=True):
+class TransactionUpdate(msgspec.Struct, frozen=True, gc=False):
     query_sets: list[QuerySetUpdate]
 
 
-class OneOffQueryResult(msgspec.Struct, frozen=True):
+class OneOffQueryResult(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     result: Ok[QueryRows] | Err[str]
 
 
-class ReducerResult(msgspec.Struct, frozen=True):
+class ReducerResult(msgspec.Struct, frozen=True, gc=False):
     request_id: u32
     timestamp: Timestamp
     result: ReducerOk | ReducerOkEmpty | ReducerErr | ReducerInternalError
 
 
-class ProcedureResult(msgspec.Struct, frozen=True):
+class ProcedureResult(msgspec.Struct, frozen=True, gc=False):
     status: Returned | ProcedureInternalError
     timestamp: Timestamp
     total_host_execution_duration: TimeDuration
