@@ -13,17 +13,18 @@ from harness.cli.progress import Steps
 from harness.cli.rows import TableRow, rows_of
 from harness.cli.selection import selector
 from harness.errors import PlanError
-from harness.records import Level, Run, Scenario
+from harness.records import Run, Scenario
 from harness.run import fitting
 from harness.run.suites import combinations, key, quickly
 from harness.targets.choice import Choice, choose
+from harness.targets.process import SERVER_DIED
 from suites.catalog import classes
 from suites.claims import CLAIMS
 
 if TYPE_CHECKING:
     from harness.run import Manager
 
-#: Lines of a server's log that are told at once when a run has failed.
+#: Lines of a server's log that are told at once when it has died.
 _LOG_LINES = 3
 
 
@@ -115,7 +116,7 @@ class Session:
 
     def _tell(self, run: Run) -> None:
         self._say(str(run.verdict))
-        if run.verdict.level is Level.VOID:
+        if any(reason.startswith(SERVER_DIED) for reason in run.verdict.reasons):
             for line in run.log_tail[-_LOG_LINES:]:
                 self._say(f"  {line}")
         if run.target.kind == "remote":

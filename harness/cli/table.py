@@ -118,14 +118,17 @@ def _empty(title: str, gap: int = 2) -> Table:
 
 def _pair(title: str, pair: Pair, lines: Sequence[Line], notes: list[str]) -> Table:
     drawn = _empty(title, gap=1)
+    claims = any(line.row.claim is not None for line in lines)
     drawn.add_column("metric", ratio=1)
-    drawn.add_column("claim", justify="right", width=11)
+    if claims:
+        drawn.add_column("claim", justify="right", width=11)
     drawn.add_column("load", width=11)
     for target in pair:
         drawn.add_column(target, justify="right", width=11)
         drawn.add_column("verdict", width=10)
     for line in lines:
-        cells: list[str | Text] = [line.metric, shown_claim(line.row), line.row.load]
+        claim = [shown_claim(line.row)] if claims else []
+        cells: list[str | Text] = [line.metric, *claim, line.row.load]
         for side, row in enumerate(line.cells):
             cells.append(_value(line, side))
             if row is None:

@@ -72,9 +72,12 @@ async def measure(job: Job) -> Finding:
         _metric("connect_rate", (count - 1) / (laps[1] - laps[0]) * 1e9, "1/s", "higher", count),
         _metric("subscribe_rate", count / (laps[2] - laps[1]) * 1e9, "1/s", "higher", count),
         _metric("call_rate", count / (laps[4] - laps[3]) * 1e9, "1/s", "higher", count),
-        _metric("broadcast_last", delivery.max, "ns", "lower", delivery.count),
-        _metric("broadcast_p50", delivery.percentile(50), "ns", "lower", delivery.count),
     ]
+    if delivery.count:  # else nobody heard anything, and the caches say so
+        metrics += [
+            _metric("broadcast_last", delivery.max, "ns", "lower", delivery.count),
+            _metric("broadcast_p50", delivery.percentile(50), "ns", "lower", delivery.count),
+        ]
     metrics.append(_metric("client_bytes", (crowded - alone) / count, "bytes", "lower", count))
     if idle and full:
         metrics.append(_metric("server_bytes", (full - idle) / count, "bytes", "lower", count))

@@ -81,9 +81,11 @@ class Guarded:
         return f"signal {abs(code) % 128}" if code < 0 or code > 128 else f"exit code {code}"
 
     def close(self) -> None:
-        """End the command and all that it started; its folder stays."""
+        """End the command and all that it started; its folder stays. May be called again."""
         process = self._process
         assert process.stdin is not None
+        if process.stdin.closed:
+            return
         try:
             process.stdin.write(b".")
             process.stdin.close()

@@ -23,6 +23,8 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 #: Lines of its log that are kept for a run.
 LOG_LINES = 20
+#: How the reason begins when a server has died.
+SERVER_DIED = "the server died"
 _LOG_BYTES = 64 * 1024
 
 
@@ -118,7 +120,7 @@ class ServerProcess:
             return None
         code = self._process.returncode
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f"the server died with {how}"
+        return f"{SERVER_DIED} with {how}"
 
     def log_tail(self, lines: int = LOG_LINES) -> list[str]:
         """The last lines that the server wrote to stderr."""

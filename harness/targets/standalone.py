@@ -23,7 +23,7 @@ from harness.records import Target
 from harness.targets import offered
 from harness.targets.embedded import DATABASE
 from harness.targets.guarded import LOG_LINES, Guarded, tail
-from harness.targets.process import folder_for_data
+from harness.targets.process import SERVER_DIED, folder_for_data
 from harness.targets.program import Program
 
 KIND = "standalone"
@@ -109,7 +109,7 @@ class Standalone:
     def death(self) -> str | None:
         """How the server died, as a reason; None while it lives."""
         how = None if self._running is None else self._running.death()
-        return None if how is None else f"the server died with {how}"
+        return None if how is None else f"{SERVER_DIED} with {how}"
 
     def describe(self) -> Target:
         """What the run keeps about this server."""
