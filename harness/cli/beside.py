@@ -30,6 +30,7 @@ def beside(
     The best protocol of each target stands in one line. A line that another one is called like
     names its parameters.
     """
+    rows = [row for row in rows if not row.in_process]
     found = {target: _places([row for row in rows if row.target == target]) for target in pair}
     lines: list[Line] = []
     seen: set[tuple[str, str, str]] = set()
@@ -64,7 +65,7 @@ def spoken(rows: Sequence[TableRow], pair: Pair) -> str:
     """Over which protocol each target was asked: that of its rows which do not ask about one."""
     told = []
     for target in pair:
-        mine = [row for row in rows if row.target == target]
+        mine = [row for row in rows if row.target == target and not row.in_process]
         used = dict.fromkeys(row.protocol for row in mine if row.protocol not in row.params)
         told.append(f"{target} over {', '.join(used or dict.fromkeys(x.protocol for x in mine))}")
     return "; ".join(told)
