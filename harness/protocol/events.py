@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -46,23 +47,24 @@ class Called(msgspec.Struct, frozen=True, gc=False):
 class CalledAlike(msgspec.Struct, frozen=True, gc=False):
     """Many calls were committed; each changed nothing for us, or inserted one row of ``table``.
 
-    Says the same as ``each``, in less time. ``times`` are microseconds, ``rows`` one for each call.
+    Says the same as ``each``, in less time. ``times`` are microseconds, ``rows`` one for each call;
+    without rows the times are left out, since nobody is told them.
     """
 
     waiters: list[Any]
-    times: tuple[int, ...]
+    times: Sequence[int] | None
     table: str | None
     rows: RowList | None
 
     def each(self) -> list[Called]:
         """What is said of each call, in order."""
-        updates: list[list[TableRows]] = [[] for _ in self.waiters]
-        if self.table is not None and self.rows is not None:
-            data = self.rows.slices()
-            updates = [[TableRows(self.table, row_list([row]), EMPTY)] for row in data]
+        if self.table is None or self.rows is None or self.times is None:
+            return [Called(waiter, [], None) for waiter in self.waiters]
         return [
-            Called(waiter, changes, Timestamp(micros))
-            for waiter, changes, micros in zip(self.waiters, updates, self.times, strict=True)
+            Called(waiter, [TableRows(self.table, row_list([row]), EMPTY)], Timestamp(micros))
+            for waiter, row, micros in zip(
+                self.waiters, self.rows.slices(), self.times, strict=True
+            )
         ]
 
 

@@ -186,6 +186,8 @@ class ConnectionV3(ConnectionV2):
         queue, self._queue = self._queue, []
         if len(queue) < 2:
             return queue
+        if sum(map(len, queue)) <= BATCH:
+            return [b"".join(queue)]
         payloads: list[bytes] = []
         batch: list[bytes] = []
         size = 0
