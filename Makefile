@@ -9,7 +9,7 @@ SUITES ?=
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help bench quick test lint types layers format clean
+.PHONY: help bench quick server both test lint types layers format clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | expand -t 10
@@ -19,6 +19,12 @@ bench: $(READY)  ## measure a live server with a real client and print the table
 
 quick: $(READY)  ## the same in under 30 seconds, with wider intervals
 	$(BIN)/harness run --quick $(SUITES)
+
+server: $(READY)  ## build a real server into the user's cache, with cargo: 17 minutes, once
+	$(BIN)/harness server install 1.2.0
+
+both: $(READY)  ## measure the embedded server and that real one side by side
+	$(BIN)/harness run --target embedded --target standalone:1.2.0 $(SUITES)
 
 test: lint types layers  ## everything that CI checks (TESTS=tests/wire for some)
 	$(BIN)/python -m pytest $(TESTS)

@@ -77,6 +77,13 @@ def test_a_server_that_stores_nothing_is_void() -> None:
     assert "0, expected 200" in failed(run)["transactions"]
 
 
+def test_a_broadcast_that_nobody_hears_is_void_and_no_crash() -> None:
+    asked = scenario("population", connections=5, operations=None)
+    run = measure(asked, target=Null, preload="sabotage_broadcast")
+    assert run.verdict.level is Level.VOID
+    assert failed(run)["messages in caches"].startswith("5 of 5 caches")
+
+
 def test_a_cache_that_loses_one_update_is_void() -> None:
     run = measure(scenario("insert"), preload="sabotage_cache")
     assert run.verdict.level is Level.VOID

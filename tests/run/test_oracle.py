@@ -53,6 +53,17 @@ def test_rows_are_compared_however_they_come() -> None:
             'spacetime_num_txns_total{txn_type="Internal",committed="true"} 2\n',
             5,
         ),
+        (  # as 1.2.0 counts one call over HTTP and one query, on a database just published
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="",txn_type="Internal"} 7\n'
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="",txn_type="Sql"} 2\n'
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="__identity_connected__",'
+            'txn_type="Reducer"} 2\n'
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="__identity_disconnected__",'
+            'txn_type="Reducer"} 2\n'
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="n",txn_type="Reducer"} 1\n'
+            'spacetime_num_txns_total{committed="true",db="c2",reducer="n",txn_type="Update"} 1\n',
+            1,
+        ),
         ("spacetime_num_txns_totals 5\n", None),
     ],
 )
