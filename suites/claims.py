@@ -23,4 +23,10 @@ CLAIMS = [
     Claim("memory", 48_600_000, "bytes", ("memory.Rows", "10000", "client_rss")),
     Claim("latency", 5_000, "ns", ("latency.OneInFlight", "noop", "latency_p50")),
     Claim("connections", 1_000, "count", ("concurrency.Population", "1000", "connections")),
+    # Beside the TypeScript SDK: the same claims, and the plan to be within 10 % of its rate.
+    Claim("throughput", 191_984, "1/s", ("peers.Calls", "noop", "rate_ours")),
+    Claim("insert", 1_909_250, "1/s", ("peers.Calls", "insert", "rate_ours")),
+    Claim("plan, no-op", 0.9, "ratio", ("peers.Calls", "noop", "rate_ratio")),
+    Claim("plan, insert", 0.9, "ratio", ("peers.Calls", "insert", "rate_ratio")),
+    Claim("plan, subscribed", 0.9, "ratio", ("peers.Calls", "subscribed insert", "rate_ratio")),
 ]

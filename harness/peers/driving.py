@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeAlias
 
 from harness.peers.rows import digest, row
 
@@ -33,6 +33,12 @@ class Connection(Protocol):
 
     def call(self, reducer: str) -> Callable[..., Awaitable[Any]]:
         """The function that calls a reducer; awaiting its result waits for the answer."""
+
+    # A client that can tell of an answer without a future may have as well:
+    #
+    #     def begin(self, reducer: str) -> Callable[[Waiter, tuple[Any, ...]], None]
+    #
+    # what it returns begins a call, and the client tells the waiter of its end.
 
     async def subscribe(self, query: str) -> None:
         """Returns when the rows are in the cache."""
@@ -101,8 +107,13 @@ class Peer:
         if kind == "insert":
             first, seed = request["rows"], request["seed"]
             arguments = [row(first + k, seed) for k in range(count)]
-        call = connection.call("noop" if kind == "noop" else "insert_item")
-        lanes = Lanes(call, request["in_flight"])
+        reducer = "noop" if kind == "noop" else "insert_item"
+        begin = None if request["awaited"] else getattr(connection, "begin", None)
+        lanes = Lanes(
+            connection.call(reducer),
+            request["in_flight"],
+            begin=None if begin is None else begin(reducer),
+        )
         warmed = await lanes.drive(arguments[: request["warmup"]])
         before = rss()
         self._window.begin()
@@ -146,11 +157,66 @@ class Peer:
         return {"rss_before": before, "rss_after": trimmed_rss()}
 
 
-class Lanes:
-    """Calls kept under way: each lane begins the next one when its last one was answered."""
+class Waiter:
+    """What is told of the end of one call after the other; as much of a future as a client needs.
 
-    def __init__(self, call: Callable[..., Awaitable[Any]], in_flight: int) -> None:
-        self._call = call
+    Begins the next call at once, until nothing is left.
+    """
+
+    __slots__ = ("_begin", "_failed", "_left", "over")
+
+    def __init__(
+        self, begin: Begin, left: deque[tuple[Any, ...]], failed: Callable[[BaseException], None]
+    ) -> None:
+        self._begin, self._left, self._failed = begin, left, failed
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.over.done()
+
+    def set_result(self, result: Any) -> None:
+        """The call was answered well."""
+        if self._left:
+            self._begin(self, self._left.popleft())
+        else:
+            self.over.set_result(None)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The call failed."""
+        self._failed(error)
+        self.begin()
+
+    def exception(self) -> None:
+        """Futures are asked for this so that nobody misses an error; here nobody can."""
+
+    def begin(self) -> None:
+        """The next call, if there is one; what cannot even be begun has failed."""
+        while self._left:
+            try:
+                self._begin(self, self._left.popleft())
+            except Exception as error:  # whatever a client raises is counted
+                self._failed(error)
+            else:
+                return
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+#: Begins a call with these arguments; the client tells the waiter of its end.
+Begin: TypeAlias = "Callable[[Waiter, tuple[Any, ...]], None]"
+
+
+class Lanes:
+    """Calls kept under way: each lane begins the next one when its last one was answered.
+
+    By ``call`` each lane is a task that awaits; by ``begin``, where a client has it, a waiter.
+    """
+
+    def __init__(
+        self, call: Callable[..., Awaitable[Any]], in_flight: int, begin: Begin | None = None
+    ) -> None:
+        self._call, self._begin = call, begin
         self._in_flight = in_flight
         self._left: deque[tuple[Any, ...]] = deque()
         self._dropped = 0
@@ -173,16 +239,23 @@ class Lanes:
         timer = None
         if seconds is not None:
             timer = asyncio.get_running_loop().call_later(seconds, self._stop)
-        lanes = []
+        lanes = list[Any]()
         # In two halves, of which one is with the server while the other is with us.
         for share in (self._in_flight - self._in_flight // 2, self._in_flight // 2):
-            lanes += [asyncio.ensure_future(self._lane()) for _ in range(share)]
+            lanes += [self._one_more() for _ in range(share)]
             for _ in range(3):
                 await asyncio.sleep(0)
         await asyncio.gather(*lanes)
         if timer is not None:
             timer.cancel()
         return asked - self._dropped - (self.errors - failed)
+
+    def _one_more(self) -> asyncio.Future[None]:
+        if self._begin is None:
+            return asyncio.ensure_future(self._lane())
+        waiter = Waiter(self._begin, self._left, self._failed)
+        waiter.begin()
+        return waiter.over
 
     async def _lane(self) -> None:
         call, left = self._call, self._left
@@ -197,7 +270,7 @@ class Lanes:
         self._dropped += len(self._left)
         self._left.clear()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self.errors += 1
         self.first_error = self.first_error or f"{type(error).__name__}: {error}"[:500]
         if self.errors >= MOST_ERRORS:

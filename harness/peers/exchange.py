@@ -27,7 +27,9 @@ y: f32, z: f32, hp: i32, alive: bool, name: string)`` and the table ``item`` wit
     the window begins: ``operations`` calls in the same manner, or as many as are begun within
     ``seconds``; it ends with the last answer. Call number *k* of ``insert`` (0, 1, 2 … with the
     warm-up) inserts the row ``row(rows + k, seed)``, see below. With ``subscribed`` the peer first
-    subscribes to ``SELECT * FROM item`` and waits until it is applied.
+    subscribes to ``SELECT * FROM item`` and waits until it is applied. Where a client can tell of
+    an answer by callback, that begins the next call; with ``awaited``, or where it cannot, as many
+    tasks as there are calls in flight await one answer after the other.
 ``subscribe``
     The window is from asking for ``SELECT * FROM item`` until its rows are in the cache.
     ``rss_before`` and ``rss_after`` are weighed just outside of the window, after giving back what
@@ -82,6 +84,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     protocol: str = "v3"
     subscribed: bool = False
+    awaited: bool = False
     in_flight: int = 64
     warmup: int = 0
     operations: int = 0

@@ -46,6 +46,15 @@ class Connection:
         function: Callable[..., Awaitable[Any]] = getattr(self._client.reducers, reducer)
         return function
 
+    def begin(self, reducer: str) -> driving.Begin:
+        """``client.call_for``: answers without a future, by callback."""
+        call_for, encode = self._client.call_for, self._client.encoder(reducer)
+
+        def begin(waiter: driving.Waiter, arguments: tuple[Any, ...]) -> None:
+            call_for(waiter, reducer, encode(arguments))
+
+        return begin
+
     async def subscribe(self, query: str) -> None:
         """Until the rows are in the cache."""
         await self._client.subscribe(query)

@@ -38,6 +38,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float], seed: int = 1) -> Rati
     return Ratio(value, (math.exp(low), math.exp(high)))
 
 
-def order(rounds: int) -> list[tuple[int, int]]:
-    """Who comes first in each round: A B, B A, A B …, so that no side has the better place."""
-    return [(0, 1) if number % 2 == 0 else (1, 0) for number in range(rounds)]
+def order(rounds: int, sides: int = 2) -> list[list[int]]:
+    """Who comes when in each round: A B, B A, A B …, so that no side has the better place."""
+    turns = list(range(sides))
+    return [turns if number % 2 == 0 else turns[::-1] for number in range(rounds)]

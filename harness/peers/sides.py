@@ -18,6 +18,11 @@ def ours() -> Peer:
     return Peer("ours", [sys.executable, "-m", "harness.peers.ours"])
 
 
+def awaited() -> Peer:
+    """The same, each answer awaited by a task."""
+    return Peer("awaited", ours().command)
+
+
 def typescript(folder: Path) -> Peer:
     """The npm package that is installed in a folder, run by node."""
     # The collector is called before memory is weighed, and at no other time.

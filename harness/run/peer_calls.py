@@ -10,7 +10,7 @@ from harness.run.link import Link
 from harness.run.peer_turns import Referee, Turns
 
 #: Calls of one turn: those that let a runtime compile what is hot, and those that count.
-WARMUP, OPERATIONS = 6_000, 12_000
+WARMUP, OPERATIONS = 6_000, 16_000
 QUICK_WARMUP, QUICK_OPERATIONS = 2_000, 4_000
 
 
@@ -36,6 +36,7 @@ async def _turn(link: Link, referee: Referee, turns: Turns, number: int, peer: P
     answer = await turns.ask(
         peer,
         do=do,
+        awaited=peer.name == "awaited",
         token=link.token,
         subscribed=workload.subscribed,
         in_flight=turns.scenario.load.in_flight,

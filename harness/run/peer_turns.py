@@ -1,9 +1,10 @@
-"""Turns of two peers at the same server: who comes when, what was checked, what came out."""
+"""Turns of peers at the same server: who comes when, what was checked, what came out."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -28,9 +29,12 @@ REST_S = 40.0
 
 
 class Turns:
-    """The turns of two peers, ours and theirs; figures by name, a value for each round."""
+    """The turns of peers; figures by name, a value for each round.
 
-    def __init__(self, job: Job, peers: tuple[Peer, Peer]) -> None:
+    The last peer is the one that the others are compared with, the first one is ours.
+    """
+
+    def __init__(self, job: Job, peers: Sequence[Peer]) -> None:
         scenario = job.scenario
         self.scenario, self.target = scenario, job.target
         self.peers = peers
@@ -46,7 +50,9 @@ class Turns:
 
     def plan(self) -> list[tuple[int, Peer]]:
         """Number of the turn, and whose it is: A B, B A, A B …"""
-        turns = [self.peers[side] for pair in order(self.rounds) for side in pair]
+        turns = [
+            self.peers[side] for round in order(self.rounds, len(self.peers)) for side in round
+        ]
         return list(enumerate(turns))
 
     async def ask(self, peer: Peer, **what: Any) -> Answer:
@@ -125,39 +131,22 @@ class Turns:
         return Finding(metrics=metrics, checks=self.checks(), spread=spread, notes=notes)
 
     def _compared(self, name: str, unit: str, better: str, count: int) -> list[Metric]:
-        ours, theirs = (self.figures[f"{name}_{peer.name}"] for peer in self.peers)
-        compared = ratio(ours, theirs)
+        def made(what: str, value: float, unit: str, count: int) -> Metric:
+            return Metric(name=what, value=value, unit=unit, better=better, count=count)
+
+        values = {peer.name: self.figures[f"{name}_{peer.name}"] for peer in self.peers}
         metrics = [
-            Metric(
-                name=f"{name}_{peer.name}",
-                value=_median(self.figures[f"{name}_{peer.name}"]),
-                unit=unit,
-                better=better,
-                count=count,
-            )
-            for peer in self.peers
+            made(f"{name}_{peer}", median(taken), unit, count) for peer, taken in values.items()
         ]
-        metrics.append(
-            Metric(
-                name=f"{name}_ratio",
-                value=compared.value,
-                unit="ratio",
-                better=better,
-                interval=compared.interval,
-                count=self.rounds,
-            )
-        )
-        # The end of the interval that is worse for us.
-        worse = compared.interval[1 if better == "lower" else 0]
-        metrics.append(
-            Metric(
-                name=f"{name}_ratio_worst",
-                value=worse,
-                unit="ratio",
-                better=better,
-                count=self.rounds,
-            )
-        )
+        ours, *others, theirs = self.peers
+        for peer in [*others, ours]:
+            compared = ratio(values[peer.name], values[theirs.name])
+            title = f"{name}_ratio" if peer is ours else f"{name}_ratio_{peer.name}"
+            metric = made(title, compared.value, "ratio", self.rounds)
+            metrics.append(msgspec.structs.replace(metric, interval=compared.interval))
+            # The end of the interval that is worse for us.
+            worst = compared.interval[1 if better == "lower" else 0]
+            metrics.append(made(f"{title}_worst", worst, "ratio", self.rounds))
         return metrics
 
 
@@ -199,9 +188,3 @@ class Referee:
             shown = "no rows" if result.rows is None else f"{result.rows:,} rows"
             found = f"the cache of {peer.name} holds {shown}, expected {count:,}"
         return Check(name=f"cache of {peer.name}", passed=passed, found=found)
-
-
-def _median(values: Sequence[float]) -> float:
-    from statistics import median
-
-    return median(values)

@@ -31,7 +31,11 @@ def measure(job: Job) -> Finding:
     if protocol not in sides.PACKAGES:
         raise PlanError(f"no package of the TypeScript SDK speaks {protocol}")
     folder = npm.install(sides.PACKAGES[protocol])
-    turns = Turns(job, (sides.ours(), sides.typescript(folder)))
+    typescript = sides.typescript(folder)
+    peers = [sides.ours(), typescript]
+    if what == "calls":
+        peers.insert(1, sides.awaited())
+    turns = Turns(job, peers)
     return asyncio.run(_EXERCISES[what](job, turns))
 
 
