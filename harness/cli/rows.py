@@ -12,6 +12,10 @@ from harness.run.claims import Claim
 from harness.run.suites import key, tracks
 from harness.units import show
 
+#: Reasons that a note has at the most, and characters of each.
+_REASONS = 2
+_LONGEST = 200
+
 
 class TableRow(msgspec.Struct, frozen=True):
     """One figure beside what was claimed for it.
@@ -108,6 +112,13 @@ def shape(load: LoadShape) -> str:
         text = f"{load.connections:,} conns"
         return f"{text} ×{load.in_flight}" if load.in_flight > 1 else text
     return "open loop" if load.rate_per_s is not None else f"×{load.in_flight}"
+
+
+def brief(reasons: list[str]) -> str:
+    """The first of the reasons, and how many more there are; the run file has them all."""
+    shown = [x if len(x) <= _LONGEST else f"{x[: _LONGEST - 1]}…" for x in reasons[:_REASONS]]
+    more = len(reasons) - _REASONS
+    return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
 def shown_claim(row: TableRow) -> str:

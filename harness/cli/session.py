@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from harness.cli.progress import Steps
-from harness.cli.rows import TableRow, rows_of
+from harness.cli.rows import TableRow, brief, rows_of
 from harness.cli.selection import selector
 from harness.errors import PlanError
 from harness.records import Run, Scenario
@@ -115,7 +115,8 @@ class Session:
         self.rows += rows_of(step.name, step.suite, step.params, run, CLAIMS, label)
 
     def _tell(self, run: Run) -> None:
-        self._say(str(run.verdict))
+        verdict, why = run.verdict.level.value, brief(run.verdict.reasons)
+        self._say(f"{verdict} ({why})" if why else verdict)
         if any(reason.startswith(SERVER_DIED) for reason in run.verdict.reasons):
             for line in run.log_tail[-_LOG_LINES:]:
                 self._say(f"  {line}")

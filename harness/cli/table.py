@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.beside import Absent, Line, Pair, beside, spoken
-from harness.cli.rows import TableRow, shown_claim
+from harness.cli.rows import TableRow, brief, shown_claim
 from harness.units import show
 from reports.markdown import table
 
@@ -106,7 +106,7 @@ def _whole_cell(row: TableRow | None) -> str:
 
 
 def _whole_verdict(row: TableRow) -> str:
-    return f"{row.verdict}: {'; '.join(row.reasons)}" if row.reasons else row.verdict
+    return f"{row.verdict}: {brief(row.reasons)}" if row.reasons else row.verdict
 
 
 def _empty(title: str, gap: int = 2) -> Table:
@@ -168,7 +168,7 @@ def verdict(row: TableRow, notes: list[str]) -> str:
     """The level, with its reason if that is short, or with the number of a note that has it."""
     if not row.reasons:
         return row.verdict
-    reason = "; ".join(row.reasons)
+    reason = brief(row.reasons)
     if len(reason) <= 5:
         return f"{row.verdict} {reason}"
     if reason not in notes:

@@ -29,7 +29,7 @@ async def measure(job: Job) -> Finding:
         client, server, others = Meter(os.getpid()), Meter(job.target.pid), Others()
         warm = time.perf_counter_ns() + int(shape.warmup_s * 1e9)
         end = warm + int(shape.duration_s * 1e9)
-        begun = False
+        begun, wrong = False, 0
         while (began := time.perf_counter_ns()) < end:
             if not begun and began >= warm:
                 begun = True
@@ -44,7 +44,8 @@ async def measure(job: Job) -> Finding:
                 connected.append(ready - began)
                 applied.append(done - ready)
             check = oracle.same_rows("in a new cache", expected, connection.db.item.iter())
-            if not check.passed:
+            wrong += not check.passed
+            if wrong == 1 and not check.passed:
                 checks.append(check)
             await connection.close()
             link.connections.remove(connection)
@@ -52,7 +53,11 @@ async def measure(job: Job) -> Finding:
         server.stop()
         others.stop(client.use, server.use)
         checks.append(
-            Check(name="caches", passed=not checks, found=f"{len(connected)} caches compared")
+            Check(
+                name="caches",
+                passed=not wrong,
+                found=f"{len(connected)} caches compared" + (f", {wrong} wrong" if wrong else ""),
+            )
         )
         if not job.baseline:
             checks += await link.truth(stream.model, stream.tables, cached=False)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli import main
-from harness.cli.rows import rows_of
+from harness.cli.rows import brief, rows_of
 from harness.cli.show import describe
 from harness.cli.table import render
 from harness.records import (
@@ -121,6 +121,13 @@ def test_the_whole_table() -> None:
         "update, one row a call",
         "update, one row a call: time each",
     }
+
+
+def test_notes_are_brief() -> None:
+    assert brief([]) == ""
+    assert brief(["a", "b"]) == "a; b"
+    assert brief(["a", "b", "c", "d"]) == "a; b; and 2 more"
+    assert brief(["x" * 201]) == "x" * 199 + "…"
 
 
 def test_rows_become_json() -> None:
