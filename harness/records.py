@@ -129,8 +129,10 @@ class Environment(Record, frozen=True):
 class ResourceUse(Record, frozen=True):
     """What a process used within the measured window.
 
-    ``waited_ns`` is how long its main thread was ready to run and had no core, where the system
-    tells: on a busy machine a process can be at its limit with little CPU time.
+    ``waited_ns`` is how long its busiest thread was ready to run and had no core, where the system
+    tells: on a busy machine a process can be at its limit with little CPU time. ``busiest_ns`` is
+    that time and the time for which the thread ran: a process of many threads is at its limit when
+    one of them is, whatever all of them use together.
     """
 
     wall_ns: int
@@ -139,6 +141,7 @@ class ResourceUse(Record, frozen=True):
     waited_ns: int | None = None
     #: Memory that no other process shares, where the system tells.
     uss_bytes: int | None = None
+    busiest_ns: int | None = None
 
     @property
     def cores(self) -> float:
@@ -152,8 +155,13 @@ class ResourceUse(Record, frozen=True):
 
     @property
     def busy(self) -> float:
-        """The share of the time in which it worked or waited for a core: 1.0 is never idle."""
-        return self.cores + self.waiting
+        """The share of the time in which it worked or waited for a core: 1.0 is never idle.
+
+        That of the busiest thread, where the threads are known.
+        """
+        if self.busiest_ns is None:
+            return self.cores + self.waiting
+        return self.busiest_ns / self.wall_ns if self.wall_ns else 0.0
 
 
 class Pauses(Record, frozen=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import psutil
 
@@ -28,16 +30,39 @@ def cpu_ns(pid: int) -> int:
     return int((times.user + times.system) * 1e9)
 
 
-def waited_ns(pid: int) -> int | None:
-    """How long the main thread of a process was ready to run and had no core; None if unknown.
+#: Of each thread by its number: nanoseconds for which it ran, and for which it was ready to run
+#: and had no core.
+Threads: TypeAlias = dict[int, tuple[int, int]]
 
-    Source: the second field of Linux's ``/proc/<pid>/schedstat``.
+
+def threads(pid: int) -> Threads:
+    """The threads of a process; empty if the system does not tell.
+
+    Source: the first two fields of Linux's ``/proc/<pid>/task/<thread>/schedstat``.
     """
+    found: Threads = {}
     try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
+        names = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for name in names:
+        try:
+            with open(f"/proc/{pid}/task/{name}/schedstat") as file:
+                ran, waited, *_ = file.read().split()
+            found[int(name)] = int(ran), int(waited)
+        except (OSError, ValueError):
+            continue  # it has just ended
+    return found
+
+
+def busiest(before: Threads, after: Threads) -> tuple[int, int] | None:
+    """What the busiest thread did in between: nanoseconds run and waited; None without threads."""
+    nothing = (0, 0)
+    did = [
+        (ran - before.get(number, nothing)[0], waited - before.get(number, nothing)[1])
+        for number, (ran, waited) in after.items()
+    ]
+    return max(did, key=sum, default=None)
 
 
 def rss_bytes(pid: int) -> int:
@@ -62,7 +87,7 @@ class Meter:
     def __init__(self, pid: int | None, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self._pid = pid
         self._clock = clock
-        self._start: tuple[int, int, int | None] | None = None
+        self._start: tuple[int, int, Threads] | None = None
         self.use: ResourceUse | None = None
 
     def start(self) -> None:
@@ -78,22 +103,21 @@ class Meter:
             rss = rss_bytes(self._pid)
         except ProcessLookupError:
             return
-        waited = None
-        if self._start[2] is not None and end[2] is not None:
-            waited = end[2] - self._start[2]
+        most = busiest(self._start[2], end[2])
         self.use = ResourceUse(
             wall_ns=end[0] - self._start[0],
             cpu_ns=end[1] - self._start[1],
             rss_bytes=rss,
-            waited_ns=waited,
+            waited_ns=None if most is None else most[1],
+            busiest_ns=None if most is None else sum(most),
             uss_bytes=uss_bytes(self._pid),
         )
 
-    def _read(self) -> tuple[int, int, int | None] | None:
+    def _read(self) -> tuple[int, int, Threads] | None:
         if self._pid is None:
             return None
         try:
-            return self._clock(), cpu_ns(self._pid), waited_ns(self._pid)
+            return self._clock(), cpu_ns(self._pid), threads(self._pid)
         except ProcessLookupError:
             return None
 

@@ -37,6 +37,26 @@ def test_another_process_can_be_looked_at() -> None:
         other.communicate(b"\n")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "most"),
+    [
+        ({}, {}, None),
+        ({1: (10, 5)}, {1: (40, 5)}, (30, 0)),
+        # Together they used 100, but no thread was busy for more than 60.
+        ({1: (100, 0), 2: (0, 0)}, {1: (150, 10), 2: (50, 5)}, (50, 10)),
+        ({1: (100, 0)}, {1: (100, 0), 9: (5, 5)}, (5, 5)),  # a thread that came later
+    ],
+)
+def test_the_busiest_thread(
+    before: processes.Threads, after: processes.Threads, most: tuple[int, int] | None
+) -> None:
+    assert processes.busiest(before, after) == most
+
+
+def test_threads_of_nobody() -> None:
+    assert processes.threads(NOBODY) == {}
+
+
 def test_nobody_has_no_cpu_time() -> None:
     with pytest.raises(ProcessLookupError):
         processes.cpu_ns(NOBODY)

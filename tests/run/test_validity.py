@@ -52,9 +52,13 @@ def test_a_steady_figure_of_a_contended_machine_is_noise(
     assert validity.verdict([BAD], 0.01, use(0.3, client), None, 2.0).level is Level.VOID
 
 
-def use(cores: float, waited: float = 0.0) -> ResourceUse:
+def use(cores: float, waited: float = 0.0, busiest: float | None = None) -> ResourceUse:
     return ResourceUse(
-        wall_ns=10**9, cpu_ns=int(cores * 1e9), rss_bytes=1, waited_ns=int(waited * 1e9)
+        wall_ns=10**9,
+        cpu_ns=int(cores * 1e9),
+        rss_bytes=1,
+        waited_ns=int(waited * 1e9),
+        busiest_ns=None if busiest is None else int(busiest * 1e9),
     )
 
 
@@ -63,6 +67,8 @@ def use(cores: float, waited: float = 0.0) -> ResourceUse:
     [
         (use(0.9), None, True),
         (use(0.5, waited=0.4), None, True),
+        (use(0.9, busiest=0.5), 1_999.0, False),  # many threads, none of which is at its limit
+        (use(1.6, busiest=0.9), None, True),
         (use(0.5), 2_000.0, True),
         (use(0.5), 1_999.0, False),
         (use(0.5), None, False),
