@@ -24,7 +24,7 @@ END_S = 5.0
 #: What a peer says of its CPU time may differ by this from what was seen: the two moments are not
 #: quite the same, by the delay until a mark is read.
 CPU_TOLERANCE = 0.2
-CPU_SLACK_NS = 100_000_000
+CPU_SLACK_NS = 50_000_000
 _LOG_BYTES = 4096
 _SHOWN = 200
 
