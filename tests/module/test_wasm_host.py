@@ -9,7 +9,9 @@ import pytest
 
 from harness.module import Module, auto_inc, btree, column, i64, u32, u64
 from harness.module.wasm.assembler import Assembler, Function
+from harness.wire import codec as codecs
 from harness.wire import schema_bsatn
+from harness.wire import types as t
 from harness.wire.schema import ModuleDef
 from harness.wire.values import ConnectionId, Identity, Timestamp
 from tests.module.wasm_host import (
@@ -50,6 +52,7 @@ def bare(ctx: Any) -> None:
 
 
 DEFINITION = MADE.definition()
+THING = codecs.compile(t.Ref(DEFINITION.table("thing").row), DEFINITION.typespace)
 
 # Addresses in the memory of handmade modules.
 NAME, OUT, LENGTH, BUFFER, ARGS = 64, 16, 24, 4096, 1 << 17
@@ -148,8 +151,7 @@ def host(write: Callable[[Hand], None], **options: Any) -> MockHost:
 
 
 def thing(id: int, group: int, place: int, name: str) -> bytes:
-    codec = host(lambda hand: None).tables.table("thing").codec
-    return codec.encode((id, group, place, name))
+    return THING.encode((id, group, place, name))
 
 
 def read_all(hand: Hand) -> None:
