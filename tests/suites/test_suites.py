@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import itertools
 import math
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import PlanError
-from harness.records import Scenario
+from harness.records import Scenario, Target
 from harness.run.suites import combinations, key, number, quickly, tracks
 from harness.run.worker import EXERCISES
 from suites import catalog
@@ -133,3 +134,29 @@ def test_public_names_only() -> None:
 def test_unknown_suites_are_refused() -> None:
     with pytest.raises(PlanError, match="no suite `dance`"):
         catalog.classes(("dance",))
+
+
+def test_a_target_that_speaks_little_has_no_figure_where_it_cannot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness.run import manager
+    from harness.run.suites import measure
+    from harness.targets.choice import Choice
+    from suites.throughput import Noop, Transfer
+
+    measured: list[tuple[str, bool]] = []
+
+    class Old(manager.Manager):
+        def __init__(self, target: str, **options: Any) -> None:
+            super().__init__(Choice(target, Target(kind="old", protocols=["v1"]), list), **options)
+
+        def measure(self, scenario: Scenario, *, stated: bool = False) -> Any:
+            measured.append((scenario.name, stated))
+            return argparse.Namespace(metrics=[])
+
+    monkeypatch.setattr(manager, "Manager", Old)
+    assert measure(Noop) == {"v3": {}, "v2": {}, "v1": {}}
+    assert measured == [("throughput noop v1", True)]
+    found = measure(Transfer)
+    assert measured[1:] == [("throughput transfer unconfirmed", False)]
+    assert math.isnan(number(found, (True,), "rate"))
