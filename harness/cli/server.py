@@ -70,6 +70,7 @@ def remove(version: str) -> None:
 def _told() -> Iterator[Callable[[float, str], None]]:
     """Progress on stderr: one moving line on a terminal, plain lines anywhere else."""
     from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from harness.targets.install import compiled
 
@@ -78,16 +79,17 @@ def _told() -> Iterator[Callable[[float, str], None]]:
         yield lambda seconds, text: print(f"[{clock(seconds)}] {text}", file=sys.stderr, flush=True)
         return
     crates = 0
-    with console.status("starting cargo") as status:
+    with Progress(
+        SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False),
+        console=console, transient=True, refresh_per_second=2,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("starting cargo", total=None)
 
-        def show(seconds: float, text: str) -> None:
+        def show(_: float, text: str) -> None:
             nonlocal crates
             what = compiled(text)
             crates += what is not None
-            # Cargo's words are no markup.
-            status.update(
-                f"{clock(seconds)}  {crates} crates  {(what or text)[:60]}".replace("[", "\\[")
-            )
+            bar.update(task, description=f"{crates} crates  {(what or text)[:60]}")
 
         yield show
 
