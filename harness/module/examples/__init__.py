@@ -1,0 +1,1 @@
+"""Modules to read, to try and to start from; each is served and compiled as it stands."""
