@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { load } from './bench.mjs';
 
 const MOST_ERRORS = 100;
+// Some failures of a handshake the package tells nobody.
+const CONNECT_MS = 20_000;
 const QUERY = 'SELECT * FROM item';
 
 const say = line => writeSync(1, JSON.stringify(line) + '\n');
@@ -76,13 +78,17 @@ function connect(client, request) {
   globalThis.WebSocket = socketFor(client.Socket, request.protocol, session);
   session.closed = new Promise(resolve => (session.onClosed = resolve));
   return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error('no connection came about')), CONNECT_MS);
     session.conn = client.DbConnection.builder()
       .withUri(request.uri)
       [client.named](request.database)
       .withCompression('none')
       .withConfirmedReads(false)
       .withToken(request.token ?? undefined)
-      .onConnect(() => resolve(session))
+      .onConnect(() => {
+        clearTimeout(late);
+        resolve(session);
+      })
       .onConnectError((_, error) => reject(error ?? new Error('the connection failed')))
       .onDisconnect((_, error) => {
         session.onClosed();
