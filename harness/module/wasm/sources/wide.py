@@ -71,6 +71,14 @@ def negated(lo: i64, hi: i64) -> tuple[i64, i64]:
     return 0 - lo, 0 - hi - u64(lo != 0)
 
 
+def w_neg(lo: i64, hi: i64) -> tuple[i64, i64]:
+    """``-x``."""
+    if lo == 0 and hi == MOST_NEGATIVE:
+        g.err = 3
+        return 0, 0
+    return negated(lo, hi)
+
+
 def magnitude(lo: i64, hi: i64) -> tuple[i64, i64]:
     """``abs(x)``, without a sign."""
     if hi < 0:
