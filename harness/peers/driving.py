@@ -163,24 +163,25 @@ class Waiter:
     Begins the next call at once, until nothing is left.
     """
 
-    __slots__ = ("_begin", "_failed", "_left", "over")
+    __slots__ = ("_begin", "_failed", "_idle", "_left", "over")
 
     def __init__(
         self, begin: Begin, left: deque[tuple[Any, ...]], failed: Callable[[BaseException], None]
     ) -> None:
         self._begin, self._left, self._failed = begin, left, failed
+        self._idle = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def done(self) -> bool:
         """Whether nobody waits any more."""
-        return self.over.done()
+        return self._idle
 
     def set_result(self, result: Any) -> None:
         """The call was answered well."""
         if self._left:
             self._begin(self, self._left.popleft())
         else:
-            self.over.set_result(None)
+            self._end()
 
     def set_exception(self, error: BaseException) -> None:
         """The call failed."""
@@ -199,6 +200,10 @@ class Waiter:
                 self._failed(error)
             else:
                 return
+        self._end()
+
+    def _end(self) -> None:
+        self._idle = True
         if not self.over.done():
             self.over.set_result(None)
 

@@ -26,6 +26,9 @@ QUICK_ROUNDS = 2
 #: Seconds for a peer's window at the most, and for the rest of its process.
 WINDOW_S = 10.0
 REST_S = 40.0
+#: Seconds between looks at a server's count, and how many there are at the most.
+_LOOK_EVERY_S = 0.05
+_MOST_LOOKS = 40
 
 
 class Turns:
@@ -171,6 +174,19 @@ class Referee:
         """What a peer says it inserted, of the seed that it was told."""
         for id in range(first, first + count):
             self.expected[id] = item(id, self._turns.seed)
+
+    async def transactions(self) -> int | None:
+        """What the server has counted; None if it does not count.
+
+        Real servers count a little after they have answered, so this waits until it holds still.
+        """
+        counted = await self._link.transactions()
+        for _ in range(_MOST_LOOKS):
+            await asyncio.sleep(_LOOK_EVERY_S)
+            before, counted = counted, await self._link.transactions()
+            if counted == before:
+                break
+        return counted
 
     async def server(self) -> Check:
         """Whether the server holds what it must."""
