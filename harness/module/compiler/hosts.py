@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The globals in which a range stands, besides its prefix behind the heap's top.
 RANGE = ("prefix_size", "prefix_count", "start_at", "start_size", "end_at", "end_size")
 
+#: Where in the scratch the host puts the number of a table or index.
+_ID_AT = 48
+
 
 class Hosts:
     """Makes each function when it is first asked for, and gives its name."""
@@ -56,11 +59,14 @@ class Hosts:
                 text = self._unit.text(name)
                 f.i32(text + 8)
                 f.i32(len(name.encode()))
+                # Not at its start, where the size of a row may already lie.
                 f.global_get("scratch")
+                f.i32(_ID_AT)
+                f.op("i32.add")
                 f.call(f"{what}_id_from_name")
                 f.op("drop")
                 f.global_get("scratch")
-                f.memory("i32.load")
+                f.memory("i32.load", _ID_AT)
                 f.global_set(cached)
             f.global_get(cached)
 
