@@ -2,8 +2,8 @@
 
 Each expression is the instruction it looks like: numbers are ``i32``, ``i64`` or ``f64`` and wrap
 around, nothing is converted unless the source says so, and literals take the type of their partner
-(``i32`` if there is none). A variable has the type of its first assignment. The words are in
-``intrinsics``; capital names are constants; everything that is not known here is refused.
+(``i32`` if there is none). A variable has the type of its first assignment; ``_`` drops a value.
+The words are in ``intrinsics``; capital names are constants; everything else is refused.
 """
 
 from __future__ import annotations
@@ -321,6 +321,9 @@ class _Body:
         if not isinstance(target, ast.Name) or target.id in self._constants:
             self._no(target, "only variables and globals can be assigned")
         assert isinstance(target, ast.Name)
+        if target.id == "_":
+            self.f.op("drop")
+            return
         if target.id not in self._locals:
             self._locals[target.id] = self.f.local(type_), type_
         place, have = self._locals[target.id]

@@ -1,46 +1,49 @@
 """Floats as decimal text: the shortest that reads back the same, or a fixed number of digits.
 
-Exact arithmetic on long numbers: 48 words of 32 bits, low first. The digits come by the method of
-Steele and White (1990) and Dragon4: a fraction R / S, and how far the neighbouring floats are.
+Exact arithmetic on long numbers of ``size`` bytes, low word first. The digits come by the method of
+Steele and White (1990) as in Burger and Dybvig (1996): a fraction rest / unit, and how far away the
+middles to the neighbouring floats are.
 """
 
 from __future__ import annotations
 
 from harness.module.wasm.intrinsics import (
     bits,
+    chars,
     clz,
     copy,
     divu,
     f64,
+    fabs,
     fill,
-    g,
     i32,
     i64,
+    integer,
+    load8,
     load32u,
     ltu,
     shru,
     store8,
+    store16,
     store32l,
+    store64,
+    trunc,
     u64,
 )
-from harness.module.wasm.sources.floats import FRACTION, HIDDEN, INFINITE
-from harness.module.wasm.sources.texts import from_bytes
-
-#: Bytes of a long number.
-LONG = 192
+from harness.module.wasm.sources.floats import FRACTION, HIDDEN
+from harness.module.wasm.sources.memory import room
+from harness.module.wasm.sources.texts import digits_before, from_bytes, letters, str_concat, str_s
 
 
-def long_set(at: i32, value: i64) -> None:
-    """Make a long number of a word."""
-    fill(at, 0, LONG)
-    store32l(at, value)
-    store32l(at, shru(value, 32), 4)
+def long_set(at: i32, size: i32, value: i64) -> None:
+    """Make a long number of an i64."""
+    fill(at, 0, size)
+    store64(at, value)
 
 
-def long_times(at: i32, factor: i64) -> None:
-    """Multiply by less than 2**31."""
-    carry: i64 = 0
-    end = at + LONG
+def long_times(at: i32, size: i32, factor: i64, carry: i64) -> None:
+    """Multiply by less than 2**32 and add as little."""
+    end = at + size
     while ltu(at, end):
         carry += load32u(at) * factor
         store32l(at, carry)
@@ -48,168 +51,169 @@ def long_times(at: i32, factor: i64) -> None:
         at += 4
 
 
-def long_shift(at: i32, n: i32) -> None:
+def long_shift(at: i32, size: i32, n: i32) -> None:
     """Multiply by ``2**n``."""
-    words = (n >> 5) << 2
-    if words:
-        copy(at + words, at, LONG - words)
-        fill(at, 0, words)
-    long_times(at, u64(1 << (n & 15)))
-    if n & 16:
-        long_times(at, 65536)
+    nbytes = (n >> 5) << 2
+    copy(at + nbytes, at, size - nbytes)
+    fill(at, 0, nbytes)
+    long_times(at, size, u64(1 << (n & 31)), 0)
 
 
-def long_ten(at: i32, n: i32) -> None:
+def long_tens(at: i32, size: i32, n: i32) -> None:
     """Multiply by ``10**n``."""
     while n >= 9:
-        long_times(at, 1000000000)
+        long_times(at, size, 1000000000, 0)
         n -= 9
     while n > 0:
-        long_times(at, 10)
+        long_times(at, size, 10, 0)
         n -= 1
 
 
-def long_add(at: i32, other: i32) -> None:
-    """Add another."""
+def long_add(to: i32, size: i32, a: i32, b: i32, sign: i64) -> None:
+    """``a + b`` or, with the sign -1, ``a - b``, which is not negative."""
     carry: i64 = 0
-    end = at + LONG
-    while ltu(at, end):
-        carry += load32u(at) + load32u(other)
-        store32l(at, carry)
-        carry = shru(carry, 32)
-        at += 4
-        other += 4
+    end = to + size
+    while ltu(to, end):
+        carry += load32u(a) + load32u(b) * sign
+        store32l(to, carry)
+        carry = carry >> 32
+        to += 4
+        a += 4
+        b += 4
 
 
-def long_sub(at: i32, other: i32) -> None:
-    """Subtract another, which is not larger."""
-    borrow: i64 = 0
-    end = at + LONG
-    while ltu(at, end):
-        borrow += load32u(at) - load32u(other)
-        store32l(at, borrow)
-        borrow = borrow >> 32
-        at += 4
-        other += 4
-
-
-def long_cmp(at: i32, other: i32) -> i32:
+def long_cmp(a: i32, size: i32, b: i32) -> i32:
     """-1, 0 or 1."""
-    place = LONG
-    while place:
-        place -= 4
-        a = load32u(at + place)
-        b = load32u(other + place)
-        if a != b:
-            return (a > b) - (a < b)
+    while size:
+        size -= 4
+        x = load32u(a + size)
+        y = load32u(b + size)
+        if x != y:
+            return -1 if x < y else 1
     return 0
 
 
-def long_digit(at: i32, divisor: i32) -> i32:
+def long_digit(at: i32, size: i32, divisor: i32) -> i32:
     """The quotient, which is below 10; the rest stays."""
     digit = 0
-    while long_cmp(at, divisor) >= 0:
-        long_sub(at, divisor)
+    while long_cmp(at, size, divisor) >= 0:
+        long_add(at, size, at, divisor, -1)
         digit += 1
     return digit
 
 
-def digit_count(x: f64) -> i32:
-    """About how many digits stand before the point: exact, or one too few."""
-    exponent = i32((bits(x) & INFINITE) >> 52) - 1022
-    if (bits(x) & INFINITE) == 0:
-        # A subnormal number: its first digit decides.
-        exponent = -1010 - i32(clz(bits(x)))
-    return estimate(exponent - 1)
+def long_bit(at: i32, n: i32) -> i32:
+    return (load8(at + (n >> 3)) >> (n & 7)) & 1
 
 
-def estimate(exponent: i32) -> i32:
-    """``floor(exponent * log10(2))``, plus one, less a little: 0.30102921 and 0.00095."""
-    return ((exponent * 315652 - 1000) >> 20) + 1
+def long_rounded(at: i32, size: i32, n: i32) -> None:
+    """Divide by ``2**n`` to the nearest, halves to even; ``n`` is not 0.
 
-
-def shortest(x: f64, to: i32) -> i32:
-    """Write the digits of a positive float; where its point is, as ``0.digits * 10**n``.
-
-    How many digits there are is left in ``rd``.
+    The number has to be below half of ``2**(8 * size)``.
     """
-    rest = g.scratch + 1024
-    unit = rest + LONG
-    above = unit + LONG
-    below = above + LONG
-    total = below + LONG
-    raw = bits(x)
-    mantissa = raw & FRACTION
-    exponent = i32((raw & INFINITE) >> 52) - 1075
+    if n >= size << 3:
+        fill(at, 0, size)
+        return
+    up = long_bit(at, n - 1)
+    if up and long_bit(at, n) == 0:
+        lower = 0
+        while lower < n - 1 and long_bit(at, lower) == 0:
+            lower += 1
+        up = lower < n - 1
+    nbytes = (n >> 5) << 2
+    copy(at, at + nbytes, size - nbytes)
+    fill(at + size - nbytes, 0, nbytes)
+    shift = u64(n & 31)
+    place = size
+    above: i64 = 0
+    while place:
+        place -= 4
+        above = (above << 32) | load32u(at + place)
+        store32l(at + place, shru(above, shift))
+    long_times(at, size, 1, u64(up))
+
+
+def long_over_ten(at: i32, size: i32) -> i32:
+    """Divide by ten; the rest."""
+    rest: i64 = 0
+    while size:
+        size -= 4
+        rest = (rest << 32) | load32u(at + size)
+        quotient = divu(rest, 10)
+        store32l(at + size, quotient)
+        rest -= quotient * 10
+    return i32(rest)
+
+
+def parts(x: f64) -> tuple[i64, i32]:
+    """The whole number and the power of two that a float is the product of."""
+    exponent = i32(bits(x) >> 52) & 2047
+    if exponent == 0:
+        return bits(x) & FRACTION, -1074
+    return (bits(x) & FRACTION) | HIDDEN, exponent - 1075
+
+
+def shortest(x: f64, to: i32) -> tuple[i32, i32]:
+    """Write the digits of a positive float.
+
+    How many there are, and where the point is: n of ``0.digits * 10**n``.
+    """
+    mantissa, exponent = parts(x)
+    size = (shru(exponent if exponent > 0 else 0 - exponent, 5) + 4) << 2
+    rest = to + 24
+    unit = rest + size
+    above = unit + size
+    below = above + size
+    total = below + size
     # The float below is nearer if this one is a power of two.
-    edge = mantissa == 0 and exponent > -1074
-    if exponent == -1075:
-        exponent = -1074
-    else:
-        mantissa |= HIDDEN
+    edge = mantissa == HIDDEN and exponent > -1074
+    high = exponent if exponent > 0 else 0
+    long_set(rest, size, mantissa)
+    long_shift(rest, size, high + 1 + edge)
+    long_set(unit, size, 1)
+    long_shift(unit, size, high - exponent + 1 + edge)
+    long_set(below, size, 1)
+    long_shift(below, size, high)
+    copy(above, below, size)
+    long_shift(above, size, edge)
+    # log10(2), times 2**20: exact enough for the exponents that there are.
+    point = (((exponent + 63 - i32(clz(mantissa))) * 315653) >> 20) + 1
+    long_tens(unit, size, point)
+    long_tens(rest, size, 0 - point)
+    long_tens(above, size, 0 - point)
+    long_tens(below, size, 0 - point)
+    # Readers round to even: then the middles belong to this float.
     even = i32(mantissa & 1) == 0
-    long_set(rest, mantissa)
-    long_set(unit, 1)
-    long_set(above, 1)
-    long_set(below, 1)
-    long_shift(rest, 1 + edge)
-    long_shift(unit, 1 + edge)
-    long_shift(above, edge)
-    if exponent >= 0:
-        long_shift(rest, exponent)
-        long_shift(above, exponent)
-        long_shift(below, exponent)
-    else:
-        long_shift(unit, 0 - exponent)
-    point = digit_count(x)
-    if point >= 0:
-        long_ten(unit, point)
-    else:
-        long_ten(rest, 0 - point)
-        long_ten(above, 0 - point)
-        long_ten(below, 0 - point)
-    copy(total, rest, LONG)
-    long_add(total, above)
-    if long_cmp(total, unit) >= 1 - even:
+    long_add(total, size, rest, above, 1)
+    if long_cmp(total, size, unit) + even > 0:
         point += 1
-    else:
-        long_times(rest, 10)
-        long_times(above, 10)
-        long_times(below, 10)
+        long_times(unit, size, 10, 0)
     count = 0
     while True:
-        digit = long_digit(rest, unit)
-        low = long_cmp(rest, below) < even
-        copy(total, rest, LONG)
-        long_add(total, above)
-        high = long_cmp(total, unit) > 0 - even
-        if low or high:
-            if low and high:
-                long_times(rest, 2)
-                half = long_cmp(rest, unit)
-                high = half > 0 or (half == 0 and (digit & 1) == 1)
-            store8(to + count, 48 + digit + high)
-            g.rd = count + 1
-            return point
-        store8(to + count, 48 + digit)
+        long_times(rest, size, 10, 0)
+        long_times(above, size, 10, 0)
+        long_times(below, size, 10, 0)
+        digit = long_digit(rest, size, unit)
+        low = long_cmp(rest, size, below) < even
+        long_add(total, size, rest, above, 1)
+        up = long_cmp(total, size, unit) + even > 0
+        if low and up:
+            long_times(rest, size, 2, 0)
+            half = long_cmp(rest, size, unit)
+            up = half + (digit & 1) > 0
+        store8(to + count, 48 + digit + up)
         count += 1
-        long_times(rest, 10)
-        long_times(above, 10)
-        long_times(below, 10)
+        if low or up:
+            return count, point
 
 
 def special(x: f64) -> i32:
-    """The text of what is no finite number, or 0."""
-    at = g.scratch + 512
+    """The text of what is no finite number, or None."""
     if x != x:
-        store32l(at, 7233902)
-        return from_bytes(at, 3)
-    if (bits(x) & INFINITE) == INFINITE:
-        store32l(at, 1718511917)
-        if x > 0.0:
-            return from_bytes(at + 1, 3)
-        return from_bytes(at, 4)
-    return 0
+        return letters(chars("nan"), 3)
+    if x - x == 0.0:
+        return 0
+    return letters(chars("inf"), 3) if x > 0.0 else letters(chars("-inf"), 4)
 
 
 def str_f64(x: f64) -> i32:
@@ -217,73 +221,50 @@ def str_f64(x: f64) -> i32:
     found = special(x)
     if found:
         return found
-    at = g.scratch + 512
-    start = at
-    digits = g.scratch + 640
+    if trunc(x) == x and fabs(x) < 9007199254740992.0 and (x != 0.0 or bits(x) == 0):
+        return str_concat(str_s(integer(x)), letters(chars(".0"), 2))
+    start = room(1024)
+    at = start
+    digits = start + 64
     if bits(x) < 0:
         store8(at, 45)
         at += 1
     if x == 0.0:
-        store32l(at, 3157552)
+        store32l(at, chars("0.0"))
         return from_bytes(start, at + 3 - start)
-    point = shortest(positive(x), digits)
-    count = g.rd
+    count, point = shortest(fabs(x), digits)
     if point > 16 or point < -3:
         return from_bytes(start, scientific(at, digits, count, point - 1) - start)
     if point <= 0:
-        store32l(at, 11824)
-        at += 2
-        fill(at, 48, 0 - point)
-        at -= point
-        copy(at, digits, count)
-        return from_bytes(start, at + count - start)
+        fill(at, 48, 2 - point)
+        store8(at, 46, 1)
+        copy(at + 2 - point, digits, count)
+        return from_bytes(start, at + 2 - point + count - start)
+    # So many digits or zeros before the point, and at least one behind it.
+    fill(digits + count, 48, 24)
     if count <= point:
-        copy(at, digits, count)
-        fill(at + count, 48, point - count)
-        at += point
-        store32l(at, 12334)
-        return from_bytes(start, at + 2 - start)
+        count = point + 1
     copy(at, digits, point)
     store8(at + point, 46)
     copy(at + point + 1, digits + point, count - point)
     return from_bytes(start, at + count + 1 - start)
 
 
-def positive(x: f64) -> f64:
-    if x < 0.0:
-        return -x
-    return x
-
-
 def scientific(at: i32, digits: i32, count: i32, exponent: i32) -> i32:
     """Write ``d.ddde+dd``; the address after it."""
-    copy(at, digits, 1)
+    store8(at, load8(digits))
     at += 1
     if count > 1:
         store8(at, 46)
         copy(at + 1, digits + 1, count - 1)
         at += count
-    store8(at, 101)
-    store8(at, 43, 1)
+    store16(at, 11109 if exponent > 0 else 11621)
     if exponent < 0:
-        store8(at, 45, 1)
         exponent = 0 - exponent
-    at += 2
-    if exponent >= 100:
-        store8(at, 48 + hundreds(exponent))
-        at += 1
-        exponent -= 100 * hundreds(exponent)
-    tens = 0
-    while exponent >= 10:
-        exponent -= 10
-        tens += 1
-    store8(at, 48 + tens)
-    store8(at, 48 + exponent, 1)
-    return at + 2
-
-
-def hundreds(value: i32) -> i32:
-    return (value >= 100) + (value >= 200) + (value >= 300)
+    end = at + (5 if exponent > 99 else 4)
+    store8(at, 48, 2)
+    _ = digits_before(end, u64(exponent))
+    return end
 
 
 def str_fixed(x: f64, places: i32) -> i32:
@@ -291,91 +272,33 @@ def str_fixed(x: f64, places: i32) -> i32:
     found = special(x)
     if found:
         return found
-    number = g.scratch + 1024
-    one = number + LONG
-    half = one + LONG
-    raw = bits(x)
-    mantissa = raw & FRACTION
-    exponent = i32((raw & INFINITE) >> 52) - 1075
-    if exponent == -1075:
-        exponent = -1074
-    else:
-        mantissa |= HIDDEN
-    long_set(number, mantissa)
-    long_ten(number, places)
-    if exponent >= 0:
-        long_shift(number, exponent)
-    elif exponent > -1200:
-        long_set(one, 1)
-        long_shift(one, 0 - exponent)
-        long_round(number, one, half, 0 - exponent)
-    end = g.scratch + 1000
+    mantissa, exponent = parts(x)
+    high = exponent if exponent > 0 else 0
+    # log2(10) is below 107 / 32.
+    size = (shru(high + shru(places * 107, 5), 5) + 3) << 2
+    number = room(size + places + 512)
+    long_set(number, size, mantissa)
+    long_tens(number, size, places)
+    long_shift(number, size, high)
+    if exponent < 0:
+        long_rounded(number, size, 0 - exponent)
+    # At most 309 digits, a point and a sign before the places.
+    end = number + size + places + 400
     at = end
-    written = 0
-    while written <= places or not is_zero(number):
-        if written == places and places > 0:
+    while at >= end - places - (places > 0) or not long_zero(number, size):
+        if places and at == end - places:
             at -= 1
             store8(at, 46)
         at -= 1
-        store8(at, 48 + i32(long_over_ten(number)))
-        written += 1
-    if raw < 0:
+        store8(at, 48 + long_over_ten(number, size))
+    if bits(x) < 0:
         at -= 1
         store8(at, 45)
     return from_bytes(at, end - at)
 
 
-def long_round(number: i32, one: i32, rest: i32, shift: i32) -> None:
-    """Divide by ``2**shift``, which is in ``one``, to the nearest, halves to even."""
-    copy(rest, number, LONG)
-    long_down(number, shift)
-    copy(one, number, LONG)
-    long_shift(one, shift)
-    long_sub(rest, one)
-    long_times(rest, 2)
-    long_set(one, 1)
-    long_shift(one, shift)
-    order = long_cmp(rest, one)
-    odd = i32(load32u(number) & 1)
-    if order > 0 or (order == 0 and odd == 1):
-        long_set(one, 1)
-        long_add(number, one)
-
-
-def long_down(at: i32, n: i32) -> None:
-    """Divide by ``2**n``, downwards."""
-    words = (n >> 5) << 2
-    if words >= LONG:
-        fill(at, 0, LONG)
-        return
-    if words:
-        copy(at, at + words, LONG - words)
-        fill(at + LONG - words, 0, words)
-    shift = u64(n & 31)
-    place = at
-    end = at + LONG - 4
-    while ltu(place, end):
-        both = load32u(place) | (load32u(place, 4) << 32)
-        store32l(place, shru(both, shift))
-        place += 4
-    store32l(place, shru(load32u(place), shift))
-
-
-def long_over_ten(at: i32) -> i64:
-    """Divide by ten; the rest."""
-    rest: i64 = 0
-    place = LONG
-    while place:
-        place -= 4
-        whole = (rest << 32) | load32u(at + place)
-        quotient = divu(whole, 10)
-        store32l(at + place, quotient)
-        rest = whole - quotient * 10
-    return rest
-
-
-def is_zero(at: i32) -> i32:
-    end = at + LONG
+def long_zero(at: i32, size: i32) -> i32:
+    end = at + size
     while ltu(at, end):
         if load32u(at) != 0:
             return 0

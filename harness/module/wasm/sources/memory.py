@@ -38,6 +38,15 @@ def ensure(nbytes: i32) -> None:
             unreachable()
 
 
+def room(nbytes: i32) -> i32:
+    """Memory for a moment: behind the heap's top, until the next object is made there.
+
+    A text may be made of bytes in it: the object's head ends before it.
+    """
+    ensure(nbytes + 16)
+    return g.heap_top + 16
+
+
 def alloc(nbytes: i32) -> i32:
     """So many bytes, at a multiple of 8. They may hold anything."""
     size = (nbytes + 7) & -8

@@ -21,7 +21,7 @@ from harness.module.wasm.intrinsics import (
     u64,
     unreachable,
 )  # fmt: skip
-from harness.module.wasm.sources.memory import alloc, blob, ensure, list_reserve
+from harness.module.wasm.sources.memory import alloc, blob, list_reserve, room
 
 
 def from_bytes(at: i32, nbytes: i32) -> i32:
@@ -131,6 +131,14 @@ def place_of(text: i32, index: i64) -> i32:
     return end
 
 
+def after(at: i32, end: i32) -> i32:
+    """Where the next character begins."""
+    at += 1
+    while ltu(at, end) and (load8(at) & 192) == 128:
+        at += 1
+    return at
+
+
 def str_at(text: i32, index: i64) -> i32:
     """``text[index]``."""
     if index < 0:
@@ -140,10 +148,7 @@ def str_at(text: i32, index: i64) -> i32:
     if at == end:
         g.err = 9
         return 0
-    next_ = at + 1
-    while ltu(next_, end) and (load8(next_) & 192) == 128:
-        next_ += 1
-    return from_bytes(at, next_ - at)
+    return from_bytes(at, after(at, end) - at)
 
 
 def bounded(index: i64, length: i64) -> i64:
@@ -336,19 +341,14 @@ def between_characters(text: i32, new: i32) -> i32:
     """``new`` before each character and at the end."""
     made = new_list_of_texts()
     append_text(made, from_bytes(text, 0))
-    count = str_len(text)
-    place: i64 = 0
-    while place < count:
-        append_text(made, str_at(text, place))
-        place += 1
+    at = text + 8
+    end = at + load32(text, 4)
+    while ltu(at, end):
+        next_ = after(at, end)
+        append_text(made, from_bytes(at, next_ - at))
+        at = next_
     append_text(made, from_bytes(text, 0))
     return str_join(new, made)
-
-
-def digits_end() -> i32:
-    """Where digits may end: so far behind the heap's top that a text made of them lies before."""
-    ensure(256)
-    return g.heap_top + 256
 
 
 def digits_before(end: i32, value: i64) -> i32:
@@ -363,7 +363,7 @@ def digits_before(end: i32, value: i64) -> i32:
 
 def str_u(value: i64) -> i32:
     """``str`` of a number without a sign."""
-    end = digits_end()
+    end = room(64) + 64
     at = digits_before(end, value)
     return from_bytes(at, end - at)
 
@@ -372,7 +372,7 @@ def str_s(value: i64) -> i32:
     """``str`` of a number."""
     if value >= 0:
         return str_u(value)
-    end = digits_end()
+    end = room(64) + 64
     at = digits_before(end, 0 - value) - 1
     store8(at, 45)
     return from_bytes(at, end - at)

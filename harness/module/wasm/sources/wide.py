@@ -7,6 +7,7 @@ from harness.module.wasm.intrinsics import (
     divs,
     divu,
     f64,
+    fill,
     from_bits,
     g,
     geu,
@@ -20,6 +21,7 @@ from harness.module.wasm.intrinsics import (
     u64,
     unsigned_float,
 )
+from harness.module.wasm.sources.memory import room
 from harness.module.wasm.sources.texts import digits_before, from_bytes, str_s
 
 MOST_NEGATIVE = -9223372036854775808
@@ -271,12 +273,13 @@ def str_w(lo: i64, hi: i64) -> i32:
         return str_s(lo)
     negative = hi < 0
     lo, hi = magnitude(lo, hi)
-    end = g.scratch + 128
+    end = room(64) + 64
     at = end
     while hi != 0:
-        lo, hi, digit, _zero = divided(lo, hi, 10, 0)
-        at -= 1
-        store8(at, 48 + i32(digit))
+        lo, hi, rest, _ = divided(lo, hi, 1000000000000000000, 0)
+        begin = digits_before(at, rest)
+        at -= 18
+        fill(at, 48, begin - at)
     at = digits_before(at, lo)
     if negative:
         at -= 1
