@@ -180,9 +180,8 @@ class Base:
         node: ast.AST,
     ) -> Value:
         if have.within(want):
-            return Value(
-                want, steps(value.emit, lambda: self.frame.convert(have, want)), value.calls
-            )
+            convert = steps(value.emit, lambda: self.frame.convert(have, want))
+            return Value(want, convert, value.calls, value.constant)
         if value.constant is not UNKNOWN or have.hi < want.lo or have.lo > want.hi:
             refuse(node, f"{label} lies between {want.lo} and {want.hi}; {value.constant} does not")
 

@@ -249,8 +249,10 @@ class Compiler(Loops):
         yes = self.body(node.body)
         after_yes, self.assigned = self.assigned, before
         no = self.body(node.orelse)
-        self.assigned = _both(after_yes, self.assigned)
-        del known
+        if known is UNKNOWN:
+            self.assigned = _both(after_yes, self.assigned)
+        elif known:
+            self.assigned = after_yes
 
         def emit() -> None:
             test()
