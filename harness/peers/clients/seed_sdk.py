@@ -27,7 +27,9 @@ class Adapter:
 
     def connect(self, uri: str, database: str, token: str | None) -> None:
         """Connect and wait for ``on_connect``, which is how its users know that they are."""
-        from spacetimedb_sdk import ModernSpacetimeDBClient
+        from spacetimedb_sdk import (  # type: ignore[import-not-found]  # in its own venv only
+            ModernSpacetimeDBClient,
+        )
 
         # It logs each message at DEBUG to handlers of its own; nobody would measure it like that.
         logging.disable(logging.CRITICAL)
