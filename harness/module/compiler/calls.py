@@ -154,8 +154,19 @@ class Calls(Tables):
                 self.item(element)
 
             return Value(element, choose, items.calls)
-        refuse(node, "ctx.rng has random, randint, randrange, uniform, choice of a list, "
-                     f"getrandbits here, not {name!r}")  # fmt: skip
+        if name == "shuffle" and len(arguments) == 1 and isinstance(arguments[0].kind, k.List):
+            shuffled = arguments[0]
+            element = shuffled.kind.element  # type: ignore[union-attr]  # it is a list
+            size = 4 if element is None else k.SIZES[k.stored(element)]
+
+            def shuffle() -> None:
+                shuffled.emit()
+                self.f.i32(size)
+                self.f.call("random_shuffle")
+
+            return Value(k.NOTHING, shuffle, shuffled.calls)
+        refuse(node, "ctx.rng has random, randint, randrange, uniform, getrandbits, and choice and "
+                     f"shuffle of a list here, not {name!r}")  # fmt: skip
 
     def _list_method(self, of: Value, name: str, node: ast.Call) -> Value:
         assert isinstance(of.kind, k.List)

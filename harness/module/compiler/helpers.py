@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Bytes of the scratch area: words for the host at its start, then a buffer.
 SCRATCH, BUFFER = 16_384, 64
+#: Bytes of an error's text that are kept at the end of scratch.
+LONGEST = 4_096
 #: What the host means by a status.
 EXHAUSTED, TOO_SMALL, NO_ROW, TAKEN, NO_NUMBER = -1, 11, 15, 12, 16
 
@@ -35,6 +37,7 @@ CODES = {
     17: "IndexError: pop from empty list",
     18: "IndexError: Cannot choose from an empty sequence",
     19: "ValueError: empty separator",
+    20: "ZeroDivisionError: float modulo",
 }
 _DIVISION, _PLACE, _RANGE, _POP, _CHOICE = 16, 5, 15, 17, 18
 
@@ -103,14 +106,41 @@ def _room(f: Function) -> None:
 
 
 def _misfit(f: Function, text: int) -> None:
-    """Fail with a text and the text on the stack behind it."""
-    kept = f.local("i32")
+    """Fail with a text and the text on the stack behind it.
+
+    A row may be written where new objects lie, so the text goes where it is safe.
+    """
+    kept, nbytes = f.local("i32"), f.local("i32")
     f.set(kept)
     f.get(text)
     f.get(kept)
     f.call("rt.str_concat")
+    f.tee(kept)
+    f.memory("i32.load", 4)
+    f.tee(nbytes)
+    f.i32(LONGEST)
+    f.get(nbytes)
+    f.i32(LONGEST)
+    f.op("i32.lt_u", "select")
+    f.set(nbytes)
+    _safe(f)
+    f.get(kept)
+    f.get(nbytes)
+    f.i32(8)
+    f.op("i32.add", "memory.copy")
+    _safe(f)
+    f.get(nbytes)
+    f.memory("i32.store", 4)
+    _safe(f)
     f.global_set("err_text")
     fail(f, CRASHED)
+
+
+def _safe(f: Function) -> None:
+    """The place of the text of an error."""
+    f.global_get("scratch")
+    f.i32(SCRATCH - LONGEST - 8)
+    f.op("i32.add")
 
 
 def _narrow_signed(f: Function) -> None:
@@ -498,6 +528,11 @@ def _random(assembler: Assembler) -> None:
     f.get(width)
     f.call("rt.rng_below")
     f.op("i64.add")
+    f = assembler.function("random_shuffle", ("i32", "i32"))
+    f.call("random_ready")
+    f.get(0)
+    f.get(1)
+    f.call("rt.rng_shuffle")
     f = assembler.function("random_place", ("i32", "i32"), ("i32", "i32"))
     f.get(0)
     f.memory("i32.load", 4)

@@ -151,8 +151,10 @@ class Hosts:
         if not sequences:
             return
         copied = f.local("i32")
-        f.global_get("scratch")
-        f.memory("i32.load")
+        f.i32(0)
+        for field in sequences:
+            self._load(f, field)
+            f.op("i64.eqz", "i32.or")
         with f.if_():
             # The copy is made where the numbers lie now.
             f.global_get("scratch")

@@ -49,6 +49,8 @@ class Loops(Calls):
                 return self._enumerated(node)
             if of == Known(reversed):
                 return self._reversed(node)
+            if of == Known(zip):
+                return self._zipped(node)
         found = self.check(node)
         if isinstance(found, Rows):
             return self._rows_loop(found)
@@ -66,7 +68,7 @@ class Loops(Calls):
 
     # --- the loops themselves --------------------------------------------------------------------
 
-    def _turning(self, done: Label, again: Label, body: Emit, close: Emit | None = None) -> None:
+    def _turning(self, done: Label, body: Emit, close: Emit | None = None) -> None:
         """One turn, and room for the next: garbage goes here."""
         with self.f.block() as next_:
             self.turns.append(Turn(done, next_, close))
@@ -112,7 +114,7 @@ class Loops(Calls):
                 f.op("i64.ge_s" if by > 0 else "i64.le_s")
                 f.br_if(done)
                 with f.loop() as again:
-                    self._turning(done, again, body)
+                    self._turning(done, body)
                     # How far it still is, as an unsigned number, since it may be very far.
                     for place in (end, at) if by > 0 else (at, end):
                         f.get(place)
@@ -167,7 +169,7 @@ class Loops(Calls):
                     f.memory("i32.load", 4)
                     f.op("i32.ge_s")
                 f.br_if(done)
-                self._turning(done, again, body)
+                self._turning(done, body)
                 f.br(again)
 
         return Over((Value(element, item),), run)
@@ -180,6 +182,52 @@ class Loops(Calls):
         if not isinstance(found.kind, k.List):
             refuse(node, f"{found.kind} cannot be gone through backwards; lists can")
         return self._list_loop(found, node, backwards=True)
+
+    def _zipped(self, node: ast.Call) -> Over:
+        """Lists side by side, up to the end of the shortest."""
+        if len(node.args) < 2 or node.keywords:
+            refuse(node, "zip takes two or more lists here")
+        lists = [self.value(argument) for argument in node.args]
+        elements: list[k.Kind] = []
+        for found in lists:
+            if not isinstance(found.kind, k.List) or found.kind.element is None:
+                refuse(node, f"zip goes through lists here, not {found.kind}")
+            elements.append(found.kind.element)
+        held: list[Any] = []
+        here: list[int] = []
+
+        def item(place: int) -> Emit:
+            def emit() -> None:
+                self.frame.load(held[place])
+                self.f.get(here[0])
+                self.item(elements[place])
+
+            return emit
+
+        def run(body: Emit) -> None:
+            f, made = self.f, []
+            for found in lists:
+                found.emit()
+                made.append(self.frame.keep(found.kind))
+            held[:] = made
+            here[:] = [self.frame.temp("i32")]
+            f.i32(-1)
+            f.set(here[0])
+            with f.block() as done, f.loop() as again:
+                f.get(here[0])
+                f.i32(1)
+                f.op("i32.add")
+                f.set(here[0])
+                for each in made:
+                    f.get(here[0])
+                    self.frame.load(each)
+                    f.memory("i32.load", 4)
+                    f.op("i32.ge_s")
+                    f.br_if(done)
+                self._turning(done, body)
+                f.br(again)
+
+        return Over(tuple(Value(kind, item(i)) for i, kind in enumerate(elements)), run)
 
     def _enumerated(self, node: ast.Call) -> Over:
         first = 0
@@ -281,7 +329,7 @@ class Loops(Calls):
                     f.get(at)
                     f.op("i32.add")
                     f.global_set("rd")
-                    self._turning(done, again, body, close)
+                    self._turning(done, body, close)
                     f.br(again)
                 frame.errors.pop()
                 frame.leaving.pop()

@@ -7,7 +7,6 @@ others work on 128 bits, and beyond that they fail.
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -500,11 +499,5 @@ def _interval(kind: type[ast.operator], a: k.Int, b: k.Int) -> tuple[int, int]:
         return min(ends), max(ends)
     if kind is ast.BitAnd and (a.lo >= 0 or b.lo >= 0):
         return 0, min(x.hi for x in (a, b) if x.lo >= 0)
-    most = max(abs(x) for x in (a.lo, a.hi, b.lo, b.hi))
-    bits = (1 << most.bit_length()) - 1
-    return (0 if a.lo >= 0 and b.lo >= 0 else -bits - 1), bits
-
-
-def is_finite(constant: Any) -> bool:
-    """Whether a constant is a number that is not infinite and not NaN."""
-    return isinstance(constant, int | float) and math.isfinite(constant)
+    bits = max((end if end >= 0 else ~end).bit_length() for end in (a.lo, a.hi, b.lo, b.hi))
+    return (0 if a.lo >= 0 and b.lo >= 0 else -(1 << bits)), (1 << bits) - 1

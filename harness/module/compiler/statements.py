@@ -286,7 +286,7 @@ class Compiler(Loops):
                 test()
                 f.op("i32.eqz")
                 f.br_if(done)
-                self._turning(done, again, body)
+                self._turning(done, body)
                 f.br(again)
             if endless:
                 # Only a break leads here, but the assembler cannot know where none does.

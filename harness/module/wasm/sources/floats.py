@@ -18,7 +18,7 @@ from harness.module.wasm.intrinsics import (
     nearest,
     trunc,
 )
-from harness.module.wasm.sources.wide import negated, up, w_cmp
+from harness.module.wasm.sources.wide import MOST_NEGATIVE, negated, up, w_cmp
 
 INFINITE = 9218868437227405312
 FRACTION = 4503599627370495
@@ -124,6 +124,8 @@ def w_from_f64(x: f64) -> tuple[i64, i64]:
     if shift == 972:
         g.err = 7
         return 0, 0
+    if x == -170141183460469231731687303715884105728.0:
+        return 0, MOST_NEGATIVE
     if shift > 74:
         g.err = 3
         return 0, 0
@@ -157,7 +159,7 @@ def w_cmp_f64(lo: i64, hi: i64, x: f64) -> i32:
             return 1
         if x > 0.0:
             return -1
-        return (lo != 0 or hi != -9223372036854775808) == 1
+        return (lo != 0 or hi != MOST_NEGATIVE) == 1
     whole = trunc(x)
     wlo, whi = w_from_f64(whole)
     found = w_cmp(lo, hi, wlo, whi)

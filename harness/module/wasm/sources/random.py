@@ -132,3 +132,19 @@ def rng_below(limit: i64) -> i64:
     while geu(found, limit):
         found = rng_bits(count)
     return found
+
+
+def rng_shuffle(list_: i32, size: i32) -> None:
+    """``shuffle(list)`` of items of so many bytes."""
+    place = load32(list_, 4) - 1
+    items = load32(list_, 8) + 8
+    while place > 0:
+        a = items + place * size
+        b = items + i32(rng_below(u64(place + 1))) * size
+        left = size
+        while left:
+            left -= 4
+            kept = load32(a + left)
+            store32(a + left, load32(b + left))
+            store32(b + left, kept)
+        place -= 1
