@@ -12,6 +12,7 @@ from harness.module.compiler.source import refuse
 from harness.module.compiler.values import UNKNOWN, Checked, Known, Value, steps
 
 if TYPE_CHECKING:
+    from harness.module.compiler.operators import Operators
     from harness.module.compiler.statements import Compiler
 
 _WIDE = k.Int(*k.W128)
@@ -149,7 +150,7 @@ def _int(c: Compiler, node: ast.Call) -> Checked:
     return _from_float(c, value, "w_from_f64", node)
 
 
-def _from_float(c: Compiler, value: Value, function: str, node: ast.AST) -> Value:
+def _from_float(c: Operators, value: Value, function: str, node: ast.AST) -> Value:
     def emit() -> None:
         value.emit()
         c.frame.call(f"rt.{function}", c.line(node))
@@ -183,7 +184,7 @@ def _round(c: Compiler, node: ast.Call) -> Checked:
     return rounded(c, c.number(c.value(c.one(node, "round, to an int,")), node), node)
 
 
-def rounded(c: Compiler, value: Value, node: ast.AST) -> Value:
+def rounded(c: Operators, value: Value, node: ast.AST) -> Value:
     """``round(value)``."""
     if isinstance(value.kind, k.Int):
         return value

@@ -65,6 +65,9 @@ class Calls(Tables):
             function = getattr(of.kind.class_, name)
             if not isinstance(function, FunctionType):
                 refuse(node, f"{of.kind}.{name} is no method that can be compiled")
+            static = isinstance(inspect.getattr_static(of.kind.class_, name), staticmethod)
+            if static:
+                refuse(node, f"{name} is static; call it as {of.kind}.{name}(…)")
             return self.function(function, node, of)
         if isinstance(of.kind, k.List):
             return self._list_method(of, name, node)
@@ -142,8 +145,7 @@ class Calls(Tables):
             return Value(k.FLOAT, uniform, a.calls or b.calls)
         if name == "choice" and len(arguments) == 1 and isinstance(arguments[0].kind, k.List):
             items = arguments[0]
-            element = items.kind.element  # type: ignore[union-attr]  # it is a list
-            assert element is not None
+            element = self.element(items, node)
 
             def choose() -> None:
                 items.emit()
@@ -156,8 +158,7 @@ class Calls(Tables):
             return Value(element, choose, items.calls)
         if name == "shuffle" and len(arguments) == 1 and isinstance(arguments[0].kind, k.List):
             shuffled = arguments[0]
-            element = shuffled.kind.element  # type: ignore[union-attr]  # it is a list
-            size = 4 if element is None else k.SIZES[k.stored(element)]
+            size = k.SIZES[k.stored(self.element(shuffled, node))]
 
             def shuffle() -> None:
                 shuffled.emit()
@@ -167,6 +168,13 @@ class Calls(Tables):
             return Value(k.NOTHING, shuffle, shuffled.calls)
         refuse(node, "ctx.rng has random, randint, randrange, uniform, getrandbits, and choice and "
                      f"shuffle of a list here, not {name!r}")  # fmt: skip
+
+    def element(self, list_: Value, node: ast.AST) -> k.Kind:
+        """What a list holds."""
+        assert isinstance(list_.kind, k.List)
+        if list_.kind.element is None:
+            refuse(node, "nothing is known of this list's items yet; append one before")
+        return list_.kind.element
 
     def _list_method(self, of: Value, name: str, node: ast.Call) -> Value:
         assert isinstance(of.kind, k.List)
@@ -222,17 +230,18 @@ class Calls(Tables):
 
     def _text_method(self, of: Value, name: str, node: ast.Call) -> Value:
         arguments = [self.value(argument) for argument in node.args]
-        kinds = [argument.kind for argument in arguments]
-        texts = [k.STR] * len(kinds)
-        found = {
+        kinds: list[k.Kind] = [argument.kind for argument in arguments]
+        texts: list[k.Kind] = [k.STR] * len(kinds)
+        methods: dict[tuple[str, int], tuple[str, k.Kind]] = {
             ("startswith", 1): ("str_starts", k.BOOL), ("endswith", 1): ("str_ends", k.BOOL),
             ("strip", 0): ("str_strip", k.STR), ("replace", 2): ("str_replace", k.STR),
             ("find", 1): ("str_find", k.Int(-1, (1 << 32) - 1)),
             ("split", 1): ("str_split", k.List(k.STR)),
-        }.get((name, len(kinds)))  # fmt: skip
+        }  # fmt: skip
+        found = methods.get((name, len(kinds)))
         calls = of.calls or any(argument.calls for argument in arguments)
         if name == "join" and kinds == [k.List(k.STR)]:
-            found, texts = ("str_join", k.STR), kinds  # type: ignore[assignment]  # a list of texts
+            found, texts = ("str_join", k.STR), kinds
         if found is None or kinds != texts or node.keywords:
             refuse(
                 node,

@@ -8,6 +8,7 @@ garbage while it does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.module.compiler import kinds as k
@@ -67,7 +68,7 @@ class Codecs:
                 load = _field_loader(f, 0, field)
                 writer.value(field.type, field.kind, load, f"{kind.class_.__name__}.{field.name}")
         else:
-            writer.value(type_, kind, lambda: [f.get(place) for place in values], label)
+            writer.value(type_, kind, steps(*(partial(f.get, place) for place in values)), label)
         writer.end()
 
     # --- reading ---------------------------------------------------------------------------------
@@ -90,7 +91,9 @@ class Codecs:
         new_object(f, shape)
         f.set(made)
         for field in shape.fields:
-            store_field(f, field, lambda: f.get(made), lambda x=field: reader.value(x.type, x.kind))
+            store_field(
+                f, field, lambda: f.get(made), partial(reader.value, field.type, field.kind)
+            )
         reader.end()
         f.get(made)
 
@@ -147,7 +150,7 @@ class _Writer:
         elif kind in (k.TIMESTAMP, k.DURATION):
             self._simple(load, "i64.store", 8)
         elif kind in _OPAQUE:
-            self._copied(load, _OPAQUE[kind])  # type: ignore[index]  # the keys are kinds
+            self._copied(load, _OPAQUE[kind])
         elif kind == k.SCHEDULE_AT:
             self._simple(steps(load, lambda: f.memory("i32.load", HEADER)), "i32.store8", 1)
             self._simple(steps(load, lambda: f.memory("i64.load", 8)), "i64.store", 8)
@@ -196,7 +199,7 @@ class _Writer:
                 lambda: f.i32(4),
                 lambda: f.op("i32.add"),
             )
-        )  # type: ignore[func-returns-value,arg-type]  # only what it emits matters
+        )
         f.get(self._at)
         f.get(kept)
         f.call("rt.write_str")
@@ -303,7 +306,7 @@ class _Reader:
         elif kind in (k.TIMESTAMP, k.DURATION):
             self._simple("i64.load", 8)
         elif kind in _OPAQUE:
-            self._copied(_OPAQUE[kind])  # type: ignore[index]  # the keys are kinds
+            self._copied(_OPAQUE[kind])
         elif kind == k.SCHEDULE_AT:
             self._simple("i32.load8_u", 1)
             self._simple("i64.load", 8)
@@ -486,7 +489,7 @@ def fixed_size(type_: t.Type, unit: Unit) -> int:
         fields = unit.shapes.shape(kind.class_).fields
         return sum(fixed_size(field.type, unit) for field in fields)
     if kind in _OPAQUE:
-        return _OPAQUE[kind]  # type: ignore[index]  # the keys are kinds
+        return _OPAQUE[kind]
     if kind == k.SCHEDULE_AT:
         return 9
     if kind in (k.TIMESTAMP, k.DURATION):

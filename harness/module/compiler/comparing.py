@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.module.compiler import kinds as k
 from harness.module.compiler.codecs import DATA, load_stored, store_stored, unbox
+from harness.module.compiler.values import steps
 from harness.module.wasm.assembler import Function
 
 if TYPE_CHECKING:
@@ -205,7 +207,9 @@ class Comparing:
                 g.i32(k.SIZES[slot])
                 g.op("i32.mul", "i32.add")
 
-            store_stored(g, slot, DATA, address, lambda: [g.get(1 + x) for x in range(len(words))])
+            store_stored(
+                g, slot, DATA, address, steps(*(partial(g.get, 1 + x) for x in range(len(words))))
+            )
             g.get(0)
             g.get(0)
             g.memory("i32.load", 4)
@@ -213,11 +217,11 @@ class Comparing:
             g.op("i32.add")
             g.memory("i32.store", 4)
 
-        representative = {
+        representatives: dict[str, k.Kind] = {
             "s": k.Int(*k.S64), "u": k.Int(*k.U64), "w": k.Int(*k.W128), "f64": k.FLOAT,
             "i32": k.BOOL, "ref": k.STR,
-        }[slot]  # fmt: skip
-        f.call(self._made("append", representative, ("i32", *words), (), make))
+        }  # fmt: skip
+        f.call(self._made("append", representatives[slot], ("i32", *words), (), make))
 
     # --- texts -----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from harness.module.compiler import kinds as k
@@ -96,7 +97,7 @@ class Expressions(Operators):
             for part in parts[1:]:
                 if part.calls:
                     kept = self.frame.keep(k.STR)
-                    done = Value(k.STR, lambda kept=kept: self.frame.load(kept))
+                    done = Value(k.STR, partial(self.frame.load, kept))
                     self.frame.push(done, part)
                 else:
                     part.emit()
@@ -130,7 +131,8 @@ class Expressions(Operators):
             return self.constant(str(value.constant), node)
         if isinstance(value.kind, k.Struct | k.List) or value.kind in (k.BYTES, k.SCHEDULE_AT):
             refuse(node, f"the text of {value.kind} is not compiled; write its parts")
-        return Value(k.STR, steps(value.emit, lambda: self.unit.text_of(self.f, value.kind)), value.calls)  # fmt: skip
+        emit = steps(value.emit, lambda: self.unit.text_of(self.f, value.kind))
+        return Value(k.STR, emit, value.calls)
 
     # --- operators -------------------------------------------------------------------------------
 

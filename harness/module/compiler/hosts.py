@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.module.compiler import kinds as k
@@ -180,7 +181,7 @@ class Hosts:
                 f.op("i64.eqz")
                 with f.if_():
                     reader = self._unit.codecs.reader(field.type)
-                    store_field(f, field, lambda: f.get(0), lambda r=reader: f.call(r))
+                    store_field(f, field, lambda: f.get(0), partial(f.call, reader))
 
     def _load(self, f: Function, field: Field) -> None:
         f.get(0)

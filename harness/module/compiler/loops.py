@@ -396,9 +396,9 @@ class Loops(Calls):
         suffix = f" at {node.lineno}:{node.col_offset}"
         first = made.generators[0].iter
         kept = {id(inside) for inside in ast.walk(first)}
-        for name in ast.walk(made):
-            if isinstance(name, ast.Name) and name.id in own and id(name) not in kept:
-                name.id += suffix
+        for inside in ast.walk(made):
+            if isinstance(inside, ast.Name) and inside.id in own and id(inside) not in kept:
+                inside.id += suffix
         return made.generators, made.elt
 
     def collect(self, node: ast.ListComp) -> Value:

@@ -26,6 +26,9 @@ _FOLD: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.LShift: operator.lshift, ast.RShift: operator.rshift, ast.Pow: operator.pow,
     ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
 }  # fmt: skip
+_FOLD_ONE: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert,
+}  # fmt: skip
 _SIGNS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
     ast.LShift: "<<", ast.RShift: ">>", ast.Pow: "**", ast.BitAnd: "&", ast.BitOr: "|",
@@ -289,10 +292,8 @@ class Operators(Base):
         times = self.number(b, node)
         if kind is ast.Mult and a.kind == k.STR and isinstance(times.kind, k.Int):
             count = self.coerce(times, k.Int(*k.S64), "the count", None, node)
-            return Value(
-                k.STR, steps(lambda: self.frame.push(a, count), lambda: self.f.call("rt.str_repeat")),
-                a.calls or b.calls,
-            )  # fmt: skip
+            repeat = steps(lambda: self.frame.push(a, count), lambda: self.f.call("rt.str_repeat"))
+            return Value(k.STR, repeat, a.calls or b.calls)
         if kind is ast.Add and isinstance(a.kind, k.List):
             refuse(node, "lists are not added; append in a loop, or use extend")
         refuse(node, f"{a.kind} {_SIGNS[kind]} {b.kind} is not possible; for texts use f-strings")
@@ -305,9 +306,8 @@ class Operators(Base):
             return Value(k.BOOL, steps(truth, lambda: self.f.op("i32.eqz")), value.calls)
         value = self.number(value, node)
         if value.constant is not UNKNOWN and not isinstance(value.constant, str | bytes):
-            fold = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}
             try:
-                return self.constant(fold[type(op)](value.constant), node)
+                return self.constant(_FOLD_ONE[type(op)](value.constant), node)
             except TypeError as error:
                 refuse(node, str(error))
         if isinstance(value.kind, k.Int):
@@ -427,6 +427,9 @@ class Operators(Base):
         ):
             return self._ordered_floats(name, a, b, node)
         both = k.join(a.kind, b.kind)
+        for found in (a, b):
+            if isinstance(found.kind, k.Struct):
+                self._plain_object(found.kind, "__eq__", node)
         if both is None or (isinstance(both, k.Option) and both.inner is None):
             refuse(
                 node,
@@ -445,7 +448,16 @@ class Operators(Base):
 
     # --- truth -----------------------------------------------------------------------------------
 
+    def _plain_object(self, kind: k.Struct, name: str, node: ast.AST) -> None:
+        """Refuse a class whose author has written this method; dataclasses have one of their own."""
+        code = getattr(getattr(kind.class_, name, None), "__code__", None)
+        if code is not None and code.co_filename != "<string>":
+            refuse(node, f"{kind} has its own {name}, which is not compiled; call a method by name")
+
     def truth(self, value: Value, node: ast.expr) -> Callable[[], None]:
+        if isinstance(value.kind, k.Struct):
+            self._plain_object(value.kind, "__bool__", node)
+            self._plain_object(value.kind, "__len__", node)
         if value.constant is not UNKNOWN:
             return lambda: self.f.i32(int(bool(value.constant)))
         return steps(value.emit, lambda: self._true(value.kind))

@@ -406,7 +406,7 @@ class Compiler(Loops):
         if call.args:
             text = self.text_of(self.value(call.args[0]), node)
         else:
-            text = self.constant("", node)  # type: ignore[assignment]  # a text is a value
+            text = self.constant("", node)
         self.assigned = None
 
         def emit() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from harness.module.compiler import kinds as k
 from harness.module.compiler.expressions import Expressions
+from harness.module.compiler.frame import Frame
 from harness.module.compiler.source import refuse
 from harness.module.compiler.values import (
     UNKNOWN,
@@ -20,7 +22,6 @@ from harness.module.compiler.values import (
     Value,
     steps,
 )
-from harness.wire import types as t
 from harness.wire.schema import IndexAlgorithm, IndexDef, TableDef
 
 _TABLE = (
@@ -284,7 +285,7 @@ class Tables(Expressions):
             if not isinstance(value.kind, k.Int):
                 end_keys.append((name, self._key(table, column, value, node), column, kept, value))
                 continue
-            again = Value(value.kind, lambda kept=kept: frame.load(kept[0]), False, value.constant)
+            again = Value(value.kind, partial(_load_first, frame, kept), False, value.constant)
             if value.constant is not UNKNOWN and not value.kind.within(fields[column].kind):  # type: ignore[arg-type]  # both are ints
                 again = Value(value.kind, again.emit)
             end_keys.append((name, self._key(table, column, again, node), column, kept, value))
@@ -309,7 +310,7 @@ class Tables(Expressions):
                 f.global_get("heap_top")
                 f.set(at)
                 for (_, column), place in zip(held, places, strict=True):
-                    self._write(fields[column], lambda p=place: frame.load(p), at)  # type: ignore[misc]  # bound now
+                    self._write(fields[column], partial(frame.load, place), at)
                 f.get(at)
                 f.global_get("heap_top")
                 f.op("i32.sub")
@@ -391,7 +392,7 @@ class Tables(Expressions):
                 f.i32(_UNBOUNDED)
                 f.op("i32.ne")
                 with f.if_():
-                    self._write(end[3], lambda p=end[1]: frame.load(p), at)
+                    self._write(end[3], partial(frame.load, end[1]), at)
             f.get(at)
             f.global_get(f"{side}_at")
             f.op("i32.sub")
@@ -414,4 +415,6 @@ class Tables(Expressions):
         self.frame.check(line)
 
 
-__all__ = ["Tables", "t"]
+def _load_first(frame: Frame, kept: list[Any]) -> None:
+    """Load what is kept when it is emitted."""
+    frame.load(kept[0])

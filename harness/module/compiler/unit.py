@@ -23,8 +23,8 @@ from harness.module.compiler.statements import Compiler
 from harness.module.compiler.values import UNKNOWN, Checked, ColumnRef, IndexRef
 from harness.module.context import ReducerContext
 from harness.module.registry import Module
-from harness.module.wasm import library
 from harness.module.wasm.assembler import Assembler, Function
+from harness.module.wasm.library import MAY_FAIL, library
 from harness.wire import schema_bsatn
 from harness.wire import types as t
 from harness.wire.schema import IndexAlgorithm, ModuleDef, ReducerDef, TableDef
@@ -81,7 +81,7 @@ class Unit:
         self.definition = module.compiled.definition
         self.module = module
         self.assembler = Assembler()
-        self.may_fail = library.MAY_FAIL | helpers.MAY_FAIL
+        self.may_fail = MAY_FAIL | helpers.MAY_FAIL
         self.shapes = Shapes(module)
         self.codecs = Codecs(self)
         self.hosts = Hosts(self)
@@ -216,16 +216,20 @@ class Unit:
             elif annotation is None:
                 raise SchemaError(f"{label} has no type; annotate it")
             else:
-                parameters[parameter.name] = self.shapes.annotated(annotation, label)[1]
+                parameters[parameter.name] = self._plain(annotation, label)
         if "return" not in hints:
             raise SchemaError(f"{name} does not say what it returns; annotate it with -> …")
         result: k.Kind = k.NOTHING
         if hints["return"] not in (None, type(None)):
-            result = self.shapes.annotated(hints["return"], f"{name}()")[1]
+            result = self._plain(hints["return"], f"{name}()")
         made = Signature(f"{function.__qualname__} {len(self._signatures)}", parameters, result)
         self._signatures[function] = made
         self._waiting.append((function, made))
         return made
+
+    def _plain(self, annotation: Any, label: str) -> k.Kind:
+        """The kind of a function's own value: an ``int`` that goes into no column may be any."""
+        return k.Int(*k.W128) if annotation is int else self.shapes.annotated(annotation, label)[1]
 
     def _owner(self, function: FunctionType) -> Any:
         """The class that a function is a method of."""
@@ -324,7 +328,7 @@ class Unit:
             raise SchemaError("\n".join(dict.fromkeys(self.problems)))
         definition = self._definition()
         self._describe(definition)
-        for function in library.library().values():
+        for function in library().values():
             self.assembler.add(function)
         return Artefact(self._finished(), definition)
 
