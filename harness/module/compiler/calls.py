@@ -32,6 +32,16 @@ from harness.wire import values as v
 from harness.wire.annotations import is_struct
 
 _LEVELS = {"error": 0, "warn": 1, "info": 2, "debug": 3, "trace": 4}
+#: What to use instead of functions of these modules of Python.
+_INSTEAD = {
+    "time": "; ctx.timestamp is when the call was made",
+    "datetime": "; ctx.timestamp is when the call was made",
+    "random": "; ctx.rng has random numbers",
+    "secrets": "; ctx.rng has random numbers",
+    "logging": "; ctx.log is the module's log",
+    "math": "; of math there are floor, ceil, trunc, sqrt, fabs, copysign, isnan, isinf, isfinite",
+    "builtins": "; it is not compiled",
+}
 _SPAN = {"micros": k.Int(*k.S64)}
 
 
@@ -64,7 +74,7 @@ class Calls(Tables):
         if isinstance(of.kind, k.Struct):
             function = getattr(of.kind.class_, name)
             if not isinstance(function, FunctionType):
-                refuse(node, f"{of.kind}.{name} is no method that can be compiled")
+                refuse(node, f"{of.kind}.{name} cannot be compiled; write it as a method with self")
             static = isinstance(inspect.getattr_static(of.kind.class_, name), staticmethod)
             if static:
                 refuse(node, f"{name} is static; call it as {of.kind}.{name}(…)")
@@ -283,7 +293,9 @@ class Calls(Tables):
             return self.function(found, node, None)
         if isinstance(found, type) and is_struct(found):
             return self._object(found, node)
-        refuse(node, f"{getattr(found, '__name__', found)!r} cannot be called in compiled code")
+        module = str(getattr(found, "__module__", None) or "")
+        hint = _INSTEAD.get(module.partition(".")[0].lstrip("_"), "")
+        refuse(node, f"{getattr(found, '__name__', found)!r} cannot be called here{hint}")
 
     def _special(self, found: Any, node: ast.Call) -> Value | None:
         """Class methods that are known."""

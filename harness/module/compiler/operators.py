@@ -449,7 +449,7 @@ class Operators(Base):
     # --- truth -----------------------------------------------------------------------------------
 
     def _plain_object(self, kind: k.Struct, name: str, node: ast.AST) -> None:
-        """Refuse a class whose author has written this method; dataclasses have one of their own."""
+        """Refuse a class whose author has written this method; dataclasses have their own."""
         code = getattr(getattr(kind.class_, name, None), "__code__", None)
         if code is not None and code.co_filename != "<string>":
             refuse(node, f"{kind} has its own {name}, which is not compiled; call a method by name")

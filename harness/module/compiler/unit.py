@@ -321,11 +321,12 @@ class Unit:
         helpers.declare(self.assembler)
         helpers.define(self)
         self._log()
-        self._reducers()
-        self._compile_waiting()
-        self._recursion()
+        if not self.problems:  # what is wrong with a table is wrong wherever it is used
+            self._reducers()
+            self._compile_waiting()
+            self._recursion()
         if self.problems:
-            raise SchemaError("\n".join(dict.fromkeys(self.problems)))
+            raise SchemaError("\n".join(sorted(dict.fromkeys(self.problems), key=_order)))
         definition = self._definition()
         self._describe(definition)
         for function in library().values():
@@ -561,6 +562,13 @@ class Unit:
             size, references = shapes[number]
             found.append(self.table_of([size, len(references), *references]))
         return self.table_of(found)
+
+
+def _order(problem: str) -> tuple[str, int, str]:
+    """By file and line."""
+    file, _, rest = problem.partition(":")
+    line = rest.partition(":")[0]
+    return file, int(line) if line.isdigit() else 0, rest
 
 
 def _short(file: str) -> str:
