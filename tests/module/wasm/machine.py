@@ -67,6 +67,7 @@ class Machine:
 
     def call(self, name: str, *values: float) -> Any:
         """Call a function of the library, which must not fail."""
+        self["err"] = 0
         result = self.raw(f"rt.{name}", *values)
         assert self["err"] == 0
         return result
