@@ -19,7 +19,11 @@ RNG, STACK, TABLES, HEAP = 4_096, 8_192, 16_384, 32_768
 PAIR, PAIR_SIZE = 4, 24
 LIST = 3
 
-_ENGINE = wasmtime.Engine()
+
+@cache
+def _engine() -> wasmtime.Engine:
+    """Made when it is first used: its traps are signals, which pytest takes as well."""
+    return wasmtime.Engine()
 
 
 @cache
@@ -50,17 +54,21 @@ def compiled(functions: Mapping[str, Function]) -> wasmtime.Module:
     assembler.data(TABLES, struct.pack("<5I", *tables))
     assembler.data(TABLES + 64, struct.pack("<3I", 16, 1, 8))
     assembler.data(TABLES + 96, struct.pack("<4I", PAIR_SIZE, 2, 4, 8))
-    return wasmtime.Module(_ENGINE, assembler.build(HEAP + 1))
+    return wasmtime.Module(_engine(), assembler.build(HEAP + 1))
 
 
 class Machine:
     """One instance. Wide integers, results of several values and texts are Python's own."""
 
     def __init__(self, module: wasmtime.Module | None = None) -> None:
-        self._store = wasmtime.Store(_ENGINE)
+        self._store = wasmtime.Store(_engine())
         instance = wasmtime.Instance(self._store, module or _compiled(), [])
         self._exports: Any = instance.exports(self._store)
         self.memory: Any = self._exports["memory"]
+
+    def limit(self, nbytes: int) -> None:
+        """Let memory grow no further than this."""
+        self._store.set_limits(memory_size=nbytes)
 
     def raw(self, name: str, *values: float) -> Any:
         return self._exports[name](self._store, *values)

@@ -30,6 +30,8 @@ LEAST = 1048576
 def ensure(nbytes: i32) -> None:
     """Memory for so many bytes behind the heap's top."""
     need = g.heap_top + nbytes
+    if ltu(need, nbytes):
+        unreachable()
     have = pages() << 16
     if gtu(need, have):
         # A sixteenth more than needed, so that growing is rare; else just what is needed.

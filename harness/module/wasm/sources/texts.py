@@ -260,7 +260,7 @@ def str_repeat(text: i32, times: i64) -> i32:
     nbytes = load32(text, 4)
     if times <= 0 or nbytes == 0:
         return from_bytes(text, 0)
-    if times > 4294967295 or u64(nbytes) * times > 4294967295:
+    if times > 2147483647 or u64(nbytes) * times > 2147483647:
         unreachable()
     count = i32(times)
     made = blob(nbytes * count)
