@@ -41,9 +41,17 @@ def test_out_of_memory_stops_the_call(heap: Machine) -> None:
         heap.call("ensure", 20 * PAGE)
 
 
-def test_an_address_beyond_4_gib_stops_the_call(heap: Machine) -> None:
+def test_sizes_of_2_gib_stop_the_call(heap: Machine) -> None:
     with pytest.raises(wasmtime.Trap, match="unreachable"):
-        heap.call("ensure", -8)
+        heap.call("blob", (1 << 31) - 8)
+    heap["heap_top"] = (1 << 32) - 64
+    with pytest.raises(wasmtime.Trap, match="unreachable"):
+        heap.call("ensure", 72)
+
+
+def test_room_for_less_than_nothing_is_there(heap: Machine) -> None:
+    """Code that writes behind the heap's top may ask for an end that lies before it."""
+    heap.call("ensure", -8)
 
 
 @pytest.mark.parametrize("size", [1, 4, 8, 16])

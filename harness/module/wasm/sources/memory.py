@@ -28,9 +28,9 @@ LEAST = 1048576
 
 
 def ensure(nbytes: i32) -> None:
-    """Memory for so many bytes behind the heap's top."""
+    """Memory for so many bytes behind the heap's top; for less than none, nothing happens."""
     need = g.heap_top + nbytes
-    if ltu(need, nbytes):
+    if nbytes > 0 and ltu(need, nbytes):
         unreachable()
     have = pages() << 16
     if gtu(need, have):
@@ -52,6 +52,8 @@ def room(nbytes: i32) -> i32:
 def alloc(nbytes: i32) -> i32:
     """So many bytes, at a multiple of 8. They may hold anything."""
     size = (nbytes + 7) & -8
+    if size < 0:
+        unreachable()
     ensure(size)
     at = g.heap_top
     g.heap_top = at + size
