@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -168,6 +169,16 @@ class Compiled:
         return self.host.rows(table)
 
 
+def check_alike(what: str, native: Seen, other: Seen) -> None:
+    """Raises an ``AssertionError`` that a person can read, however long the arguments are."""
+    if native == other:
+        return
+    pairs = [(native.kind, other.kind), (native.text, other.text)]
+    pairs += list(zip_longest(native.log, other.log, fillvalue=()))  # type: ignore[arg-type]  # shown only
+    lines = [f"  {a!r:.300}\n  {b!r:.300}" for a, b in pairs if a != b]
+    raise AssertionError("\n".join([f"{what:.400}", "natively, and otherwise:", *lines[:4]]))
+
+
 # --- modules and calls ---------------------------------------------------------------------------
 
 
@@ -275,7 +286,7 @@ def _compared(
         found = other.start()
         if accepted(first, found):
             return [first]
-        assert settled(found) == settled(first)
+        check_alike("init", settled(first), settled(found))
     seen = [first]
     if first.kind != "committed":
         return seen
@@ -289,7 +300,7 @@ def _compared(
                 if alone:
                     continue
                 return seen
-            assert settled(found) == settled(expected), (place, call)
+            check_alike(f"call {place}: {call}", settled(expected), settled(found))
         seen.append(expected)
         if rows_every and place % rows_every == 0:
             compare_rows(native, others, module)

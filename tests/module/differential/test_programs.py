@@ -1,0 +1,67 @@
+"""Random programs do compiled what they do in Python."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import SchemaError
+from tests.module.differential.agree import agree, module_of
+from tests.module.differential.arguments import seeded_calls
+from tests.module.differential.programs import programs
+
+CALLS = 12
+#: Programs may be refused for what the generator cannot know, such as a constant that never fits;
+#: more than this share would say that it left the subset.
+REFUSED = 0.05
+
+
+class Tally:
+    """What became of the programs."""
+
+    def __init__(self) -> None:
+        self.programs = 0
+        self.calls = 0
+        self.refused: list[str] = []
+        self.kinds: set[str] = set()
+
+    def run(self, source: str, seed: int) -> None:
+        self.programs += 1
+        module = module_of(source)
+        try:
+            seen = agree(module, seeded_calls(module, seed, CALLS))
+        except SchemaError as error:
+            self.refused.append(str(error))
+            return
+        self.calls += len(seen) - 1
+        self.kinds |= {(one.panic or one.kind).partition(":")[0] for one in seen}
+
+
+def explore(count: int) -> Tally:
+    tally = Tally()
+
+    @settings(max_examples=count, suppress_health_check=list(HealthCheck), deadline=None)
+    @given(programs(), st.integers(0, 2**32))
+    def each(source: str, seed: int) -> None:
+        tally.run(source, seed)
+
+    each()
+    return tally
+
+
+def check(tally: Tally) -> None:
+    said = "\n".join(tally.refused[:10])
+    assert len(tally.refused) <= REFUSED * tally.programs, said
+    # They run to their ends, fail in words, and crash in several ways.
+    assert tally.calls > 4 * tally.programs
+    assert {"committed", "failed", "AssertionError", "ZeroDivisionError"} <= tally.kinds
+
+
+def test_programs_agree() -> None:
+    check(explore(200))
+
+
+@pytest.mark.slow
+def test_many_programs_agree() -> None:
+    check(explore(3000))
