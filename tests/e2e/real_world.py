@@ -1,0 +1,66 @@
+"""Plays seeded calls on a real server that has a compiled module, and reads what they left."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from harness.client import connect
+from harness.client.rows import types_of
+from harness.errors import HarnessError
+from harness.module import Module
+from harness.targets.embedded import DATABASE
+from harness.targets.standalone import Standalone
+from harness.wire.values import ConnectionId, Identity
+from tests.module.differential.agree import Call
+
+#: Calls in flight on the one connection; they run in the order in which they are sent.
+WINDOW = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the calls came to: their texts ("" if committed), and the public tables' rows, encoded."""
+
+    identity: Identity
+    connection_id: ConnectionId
+    texts: list[str]
+    rows: dict[str, list[bytes]]
+
+
+def play(server: Standalone, module: Module, calls: list[Call]) -> Left:
+    """Make the calls over one connection of protocol v1."""
+    return asyncio.run(_play(server, module, calls))
+
+
+async def _play(server: Standalone, module: Module, calls: list[Call]) -> Left:
+    definition = module.compiled.definition
+    types = types_of(definition)
+    public = [table for table in definition.tables if table.public]
+    async with connect(
+        server.uri, DATABASE, protocols=("v1",), schema=definition, timeout_s=60
+    ) as client:
+        texts: list[str] = []
+        for start in range(0, len(calls), WINDOW):
+            futures = [
+                client.call_encoded(call.reducer, call.args)
+                for call in calls[start : start + WINDOW]
+            ]
+            ended = await asyncio.gather(*futures, return_exceptions=True)
+            texts += [_text(each) for each in ended]
+        await client.subscribe(*[f"SELECT * FROM {table.name}" for table in public])
+        rows = {
+            table.name: sorted(
+                map(types.row_codec(table).encode, getattr(client.db, table.name).iter())
+            )
+            for table in public
+        }
+        return Left(client.identity, client.connection_id, texts, rows)
+
+
+def _text(ended: BaseException | None) -> str:
+    if ended is None:
+        return ""
+    if not isinstance(ended, HarnessError):
+        raise ended
+    return str(ended)
