@@ -20,7 +20,7 @@ WINDOW = 200
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What the calls came to: their texts ("" if committed), and the public tables' rows, encoded."""
+    """Texts that callers were told ("" if committed), and the public tables' encoded rows."""
 
     identity: Identity
     connection_id: ConnectionId
