@@ -117,13 +117,14 @@ def assert_varied(seen: list[Seen]) -> None:
     kinds = Counter(each.kind for each in seen)
     assert kinds["committed"] > len(seen) * 0.4
     assert kinds["failed"] > len(seen) * 0.1
-    assert len({each.text for each in seen}) > 100
+    assert len({each.text for each in seen}) > len(seen) / 100
     assert any("took" in message for each in seen for _, message in each.log)
     assert any(each.panic for each in seen)
 
 
-def test_ten_thousand_calls_give_the_same_natively_and_compiled(module: Module) -> None:
-    calls = world_calls(module, CALLS)
+@pytest.mark.parametrize("count", [2_000, pytest.param(CALLS, marks=pytest.mark.slow)])
+def test_calls_give_the_same_natively_and_compiled(module: Module, count: int) -> None:
+    calls = world_calls(module, count)
     assert_varied(agree(module, calls, rows_every=500))
 
 

@@ -73,7 +73,7 @@ class Player:
         return (self.rng.randrange(4),)
 
     def collide(self) -> tuple[Any, ...]:
-        return self.rng.randrange(LEVELS), as_f32(self.rng.uniform(0.0, 4.0))
+        return self.rng.randrange(LEVELS), as_f32(self.rng.uniform(0.0, 20.0))
 
     def throw(self) -> tuple[Any, ...]:
         return self.rng.randrange(7), self.rng.choice((0, 1, 6, 20, 100))
