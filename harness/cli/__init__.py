@@ -16,6 +16,8 @@ from harness.errors import HarnessError
 #: Command -> its line in the help. The module of a command has the command's name, and in it is
 #: the command itself, again under that name.
 COMMANDS = {
+    "build": "Compile a Python module to WebAssembly for real servers.",
+    "publish": "Publish a module as a database on a real server.",
     "run": "Measure: start a target, drive it, check it, print the table.",
     "server": "Install, list and remove real servers.",
     "show": "Print everything that is known about a stored run.",

@@ -1,0 +1,147 @@
+"""Who we are to a server: a token from the environment, or one that is kept for this server.
+
+Kept tokens lie in the user's configuration, a file for each server, for the user's eyes only. A
+token is never printed: it stands in no ``repr``, no message and no exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import PlanError, StoreError
+
+#: Environment variables with a token, the first one wins.
+VARIABLES = ("SPACETIMEDB_TOKEN", "HARNESS_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A token, and where it is from. ``origin`` and ``renewal`` are words for people."""
+
+    token: str = field(repr=False)
+    #: Such as ``the token in SPACETIMEDB_TOKEN``.
+    origin: str
+    #: What to do should the server not accept it.
+    renewal: str
+    #: 64 hexadecimal digits; None if only the server knows.
+    identity: str | None = None
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Credential | None:
+    """The token that the user set, if any. Raises ``PlanError`` if it cannot be one."""
+    for name in VARIABLES:
+        token = environment.get(name, "").strip()
+        if not token:
+            continue
+        _checked(token, f"the value of {name} is no token: ")
+        return Credential(token, f"the token in {name}", f"set {name} to one that it gave out")
+    return None
+
+
+def anonymous(identity: str, token: str) -> Credential:
+    """An identity that nobody keeps."""
+    return Credential(token, "an identity without a name", "try again", identity)
+
+
+def folder() -> Path:
+    """Where tokens are kept: below ``$XDG_CONFIG_HOME``, or ``~/.config``."""
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not base.is_absolute():
+        base = Path.home() / ".config"
+    return base / "spacetimedb-harness" / "tokens"
+
+
+def path_for(uri: str) -> Path:
+    """The file with the token for a server, whose ``uri`` is as ``servers.server_uri`` gives it."""
+    words = re.sub(r"[^a-z0-9.]+", "-", uri.partition("://")[2].lower()).strip("-")[:60]
+    digest = hashlib.blake2s(uri.encode(), digest_size=4).hexdigest()
+    return folder() / f"{words}-{digest}.json"
+
+
+def kept(uri: str) -> Credential | None:
+    """The identity that is kept for a server, if there is one.
+
+    A file that others can read is closed to them. Raises ``StoreError`` if it cannot be used.
+    """
+    path = path_for(uri)
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                os.fchmod(file.fileno(), 0o600)
+            text = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"the identity in {path} cannot be read: {error.strerror}") from None
+    try:
+        found = json.loads(text)
+        server, identity, token = (found[name] for name in ("server", "identity", "token"))
+        whole = all(isinstance(x, str) for x in (server, identity, token)) and server == uri
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise StoreError(f"the identity in {path} is damaged; delete the file to get a new one")
+    _checked(token, f"the identity in {path} is damaged: ")
+    return _kept(path, identity, token)
+
+
+def keep(uri: str, identity: str, token: str) -> Credential:
+    """Keep a new identity for a server, and give the one that is kept now.
+
+    That is an earlier one if somebody else kept one meanwhile. Raises ``StoreError`` if there is
+    no room for it.
+    """
+    _checked(token, "the server gave an identity without a usable token: ")
+    path = path_for(uri)
+    try:
+        for place in (folder().parent, folder()):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.chmod(0o700)
+        text = json.dumps({"server": uri, "identity": identity, "token": token}, indent=1)
+        new = _write(path, text.encode() + b"\n")
+    except OSError as error:
+        raise StoreError(
+            f"the new identity cannot be kept in {path}: {error.strerror}; --anonymous uses one "
+            "without keeping it"
+        ) from None
+    found = None if new else kept(uri)
+    return found or _kept(path, identity, token)
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Write a file for our eyes only, whole or not at all; False if there was one already."""
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # has mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links: the last one wins
+            temporary.replace(path)
+        return True
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _kept(path: Path, identity: str, token: str) -> Credential:
+    return Credential(
+        token, f"the identity in {path}", "delete that file to get a new identity", identity
+    )
+
+
+def _checked(token: str, what: str) -> None:
+    """Tokens go into a header: raises ``PlanError``, without the token, if one cannot."""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise PlanError(f"{what}a token is one word of visible ASCII letters")

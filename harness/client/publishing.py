@@ -1,0 +1,150 @@
+"""Publishing a compiled module as a database, and what each refusal means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.client.credentials import Credential
+from harness.client.http import Http
+from harness.errors import CallError, ConnectError, HarnessError, PlanError, RemoteProtocolError
+
+#: How long a server may take to answer at all, in seconds.
+REACH_TIMEOUT_S = 10.0
+#: How long it may take to compile and start a module, in seconds.
+PUBLISH_TIMEOUT_S = 120.0
+#: The most characters of a server's own text that are shown.
+SHOWN = 600
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_IDENTITY = re.compile(r"(0x)?[0-9a-f]{64}")
+_MIGRATION = ("Database update rejected", "Failed to create or update the database")
+_EMBEDDED = (
+    "this server runs the Python modules that it was started with; "
+    "start it with your module: harness start MODULE"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it. ``identity`` is the database's, 64 hexadecimal digits."""
+
+    identity: str
+    created: bool
+
+
+def check_name(name: str) -> None:
+    """Raises ``PlanError`` for a name that no server takes, with one that it would."""
+    if _NAME.fullmatch(name):
+        return
+    likely = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    hint = f"; perhaps {likely}" if likely else ""
+    raise PlanError(
+        f"a database's name is lower case letters and digits, with single hyphens between them, "
+        f"not {name!r}{hint}"
+    )
+
+
+async def reach(uri: str) -> None:
+    """Raises ``ConnectError`` if nobody answers there, or not as a SpacetimeDB server does."""
+    try:
+        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
+            await http.ping()
+    except ConnectError as error:
+        if error.status is None:
+            raise ConnectError(
+                f"nobody answers at {uri} ({_reason(error, uri)}); start a server there, or name "
+                "another with --server"
+            ) from None
+        raise ConnectError(
+            f"what answers at {uri} is no SpacetimeDB server: its status is {error.status}",
+            error.status,
+        ) from None
+
+
+async def new_identity(uri: str) -> tuple[str, str]:
+    """An identity that the server made just now, and its token."""
+    try:
+        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
+            return await http.identity()
+    except HarnessError as error:
+        status = getattr(error, "status", None)
+        how = "its answer makes no sense" if status is None else f"its status is {status}"
+        raise ConnectError(f"{uri} gives no identity: {how}", status) from None
+
+
+async def publish(
+    uri: str, credential: Credential, name: str, wasm: bytes, *, clear: bool = False
+) -> Published:
+    """Create or update the database ``name``; with ``clear`` its data is deleted first.
+
+    Raises ``CallError`` with a sentence if the server refuses, ``ConnectError`` if its answer was
+    lost, ``RemoteProtocolError`` if the answer makes no sense. None of them has the token.
+    """
+    try:
+        async with Http(uri, credential.token, timeout_s=PUBLISH_TIMEOUT_S) as http:
+            answer = await http.publish(name, wasm, clear=clear)
+    except ConnectError as error:
+        if error.status is None:
+            raise ConnectError(
+                f"the answer of {uri} was lost ({_reason(error, uri)}): whether {name} was "
+                "published is unknown; publish again to be sure"
+            ) from None
+        said = _shown(_text(error), credential)
+        embedded = error.status in (400, 403) and await _is_embedded(uri)
+        sentence = _EMBEDDED if embedded else _refusal(error.status, said, credential, name)
+        raise CallError(sentence) from None
+    except HarnessError:
+        raise RemoteProtocolError(f"the answer of {uri} makes no sense: it is no object") from None
+    return _published(answer, uri)
+
+
+def _published(answer: dict[str, object], uri: str) -> Published:
+    found = answer.get("Success")
+    if isinstance(found, dict):
+        identity, op = found.get("database_identity"), found.get("op")
+        if isinstance(identity, str) and _IDENTITY.fullmatch(identity.lower()):
+            return Published(identity.lower().removeprefix("0x"), op == "created")
+    raise RemoteProtocolError(
+        f"the answer of {uri} does not say that the database was created or updated"
+    )
+
+
+def _refusal(status: int, said: str, credential: Credential, name: str) -> str:
+    """What a refusal means, and the next step. Servers differ in the status of some."""
+    denied = "PermissionDenied" in said or "Permission denied" in said
+    if "locked" in said.lower() and status == 403:
+        return f"the database {name} is locked: {said}"
+    if denied or status == 403:
+        return (
+            f"the database {name} belongs to another identity; publish under another name, or "
+            "with its owner's token in SPACETIMEDB_TOKEN"
+        )
+    if status == 401:
+        return f"the server does not accept {credential.origin}; {credential.renewal}"
+    if status == 400 and said.startswith(_MIGRATION):
+        return f"{said}; --clear publishes all the same and deletes the data"
+    return f"the server refused with status {status}: {said or 'it said nothing'}"
+
+
+async def _is_embedded(uri: str) -> bool:
+    try:
+        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
+            return (await http.health()).get("package_name") == "spacetimedb-harness"
+    except HarnessError:
+        return False  # not every server has this route
+
+
+def _text(error: ConnectError) -> str:
+    """What the server said, without our own words in front of it."""
+    return str(error).partition(f" with {error.status}: ")[2]
+
+
+def _reason(error: ConnectError, uri: str) -> str:
+    return str(error).removeprefix(f"{uri} ").removeprefix("cannot be reached: ")
+
+
+def _shown(text: str, credential: Credential) -> str:
+    """A foreign text as one line of visible letters, without our token should it be in it."""
+    clean = "".join(x if x.isprintable() else " " for x in text.replace("\n\n", "; "))
+    line = " ".join(clean.replace(credential.token, "…").split()).strip("; ")
+    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
