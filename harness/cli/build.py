@@ -30,7 +30,7 @@ NATIVE_ONLY = 3
 def build(module: str, out: Path, check: bool, as_json: bool) -> int:
     """Compile a Python MODULE (a file, a package's folder or a dotted name) to WebAssembly.
 
-    Writes NAME.wasm, which real servers 1.2 and 2.x run, and NAME.module.json, its definition (V9).
+    Writes NAME.wasm, made for real servers from 1.2 on, and NAME.module.json, its definition (V9).
     The same source gives the same bytes. If anything is wrong, nothing is written.
 
     \b
