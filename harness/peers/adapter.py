@@ -45,7 +45,7 @@ class Adapter(Protocol):
 
     #: How the client is called in tables.
     name: str
-    #: What pip installs beside the client, or the client itself if no ``--client`` is given.
+    #: What pip installs beside the client, or the client itself if none is named.
     requires: Sequence[str]
     #: The protocols that the adapter can speak, the best first: of ``v1``, ``v2``, ``v3``.
     protocols: Sequence[str]

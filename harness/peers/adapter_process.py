@@ -16,6 +16,7 @@ import inspect
 import json
 import os
 import platform
+import signal
 import sys
 import threading
 import time
@@ -32,6 +33,8 @@ CONNECT_S = 15.0
 SETTLE_S = 2.0
 #: Times that are told, at the most; see ``harness.peers.exchange``.
 MOST_TIMES = 100_000
+#: Calls, where time alone is the limit.
+UNBOUNDED = 1 << 62
 _COLUMNS = ("id", "x", "y", "z", "hp", "alive", "name")
 
 
@@ -115,12 +118,14 @@ class Session:
         self.wall_ns = time.perf_counter_ns() - self.window
         self.say({"mark": "end"})
 
-    def limits(self) -> list[tuple[int, float]]:
-        """How many calls are begun, and until when: for the warm-up, and for the window."""
-        request = self.request
-        warmup, seconds = request["warmup"], request["seconds"]
-        whole = warmup + request["operations"] if request["operations"] else 1 << 62
-        return [(warmup, float("inf")), (whole, float("inf") if seconds is None else seconds)]
+    def limits(self, operations: int) -> tuple[int, float]:
+        """How many calls are begun altogether, and until when, if so many more are wanted.
+
+        A slow client's warm-up takes no longer than its window.
+        """
+        seconds = self.request["seconds"]
+        until = float("inf") if seconds is None else time.perf_counter_ns() + seconds * 1e9
+        return self.begun + operations, until
 
     # --- what is told ----------------------------------------------------------------------------
 
@@ -217,10 +222,9 @@ async def on_loop(session: Session) -> None:
         session.enter("subscribe")
         await done(adapter.subscribe(["SELECT * FROM item"]))
     session.enter("call")
-    (warm, forever), (limit, seconds) = session.limits()
-    await lanes(warm, forever)
+    await lanes(*session.limits(request["warmup"]))
     session.begin()
-    await lanes(limit, session.window + seconds * 1e9)
+    await lanes(*session.limits(request["operations"] or UNBOUNDED))
     session.end()
     session.enter("rows")
     found = await rows() if request["subscribed"] else None
@@ -243,12 +247,12 @@ def in_threads(session: Session) -> None:
         session.enter("subscribe")
         adapter.subscribe(["SELECT * FROM item"])
     session.enter("call")
-    (warm, forever), (limit, seconds) = session.limits()
-    pipelined = lane_of_calls(session, min(warm, 1), forever)
+    first = min(request["warmup"], 1)
+    pipelined = lane_of_calls(session, *session.limits(first))
     lanes = lanes_of_futures if pipelined else lanes_of_threads
-    lanes(session, warm, forever)
+    lanes(session, *session.limits(request["warmup"] - first))
     session.begin()
-    lanes(session, limit, session.window + seconds * 1e9)
+    lanes(session, *session.limits(request["operations"] or UNBOUNDED))
     session.end()
     session.enter("rows")
     found = session.held(adapter.rows("item")) if request["subscribed"] else None
@@ -371,9 +375,11 @@ def is_async(adapter: Any) -> bool:
 
 
 def end_with_stdin() -> None:
-    """End when the harness has gone."""
+    """End when the harness has gone, with all that the client has started."""
     while sys.stdin.buffer.read(1 << 16):
         pass
+    if hasattr(os, "getpgrp") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -136,17 +137,21 @@ def prepare(
     *,
     python: str = sys.executable,
     folder: Path | None = None,
+    borrow: bool = False,
     progress: Progress = lambda text: None,
 ) -> ClientEnvironment:
     """The environment with this client and what its adapter requires, made if there is none yet.
 
-    Without a source the first of ``requires`` is the client. Raises ``PlanError`` if there is
-    neither, ``TargetError`` with the end of the output if it cannot be made.
+    Without a source the first of ``requires`` is the client. With ``borrow`` the environment also
+    sees what is installed for the interpreter that runs this, pip among it: what is there already
+    need not be fetched. Raises ``PlanError`` if there is neither source nor requirement,
+    ``TargetError`` with the end of the output if the environment cannot be made.
     """
     if source is None and not requires:
-        raise PlanError("the adapter requires no package; name the client with --client")
+        raise PlanError("the adapter requires no package; name the client: a path or a requirement")
     version = _python_version(python)
-    key = _key(source, requires, version)
+    lent = sysconfig.get_path("purelib") if borrow else None
+    key = _key(source, requires, version, lent)
     folder = cache_folder() if folder is None else folder
     name = re.sub(r"[^A-Za-z0-9]+", "-", Path(_title(source, requires)).name).strip("-") or "client"
     place = folder / f"{name[:40]}-{key}"
@@ -154,7 +159,7 @@ def prepare(
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder / f".{key}.lock"):
             if not (place / _FACTS).exists():
-                _make(place, source, requires, python, progress)
+                _make(place, source, requires, python, lent, progress)
     except OSError as error:
         raise TargetError(f"no environment in {folder}: {error.strerror or error}") from error
     return _facts(place, source, key)
@@ -168,8 +173,11 @@ def _title(source: Source | None, requires: Sequence[str]) -> str:
     return source.requirement or "client"
 
 
-def _key(source: Source | None, requires: Sequence[str], version: str) -> str:
+def _key(
+    source: Source | None, requires: Sequence[str], version: str, lent: str | None = None
+) -> str:
     made_of = {
+        **({} if lent is None else {"lent": lent}),
         "form": FORM,
         "source": None if source is None else [
             source.requirement, source.commit, source.prefix, source.sha256,
@@ -182,15 +190,24 @@ def _key(source: Source | None, requires: Sequence[str], version: str) -> str:
 
 
 def _make(
-    place: Path, source: Source | None, requires: Sequence[str], python: str, progress: Progress
+    place: Path,
+    source: Source | None,
+    requires: Sequence[str],
+    python: str,
+    lent: str | None,
+    progress: Progress,
 ) -> None:
     """Build it beside its place, then move it there."""
     shutil.rmtree(place, ignore_errors=True)  # a leftover without facts
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
     try:
         progress(f"making an environment for {_title(source, requires)}")
-        _run([python, "-m", "venv", str(building / "venv")], "python -m venv", VENV_TIMEOUT_S)
+        bare = [] if lent is None else ["--without-pip"]
+        command = [python, "-m", "venv", *bare, str(building / "venv")]
+        _run(command, "python -m venv", VENV_TIMEOUT_S)
         inside = str(_python_of(building))
+        if lent is not None:
+            _lend(inside, lent)
         package, rest = _install(building, inside, source, requires, progress)
         if rest:
             progress(f"installing {', '.join(rest)}")
@@ -201,6 +218,13 @@ def _make(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+def _lend(python: str, lent: str) -> None:
+    """Let an environment see another one's packages, after its own."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    inside = _run([python, "-I", "-c", code], python, GIT_TIMEOUT_S).strip()
+    (Path(inside) / "lent.pth").write_text(f"{lent}\n")
 
 
 def _install(

@@ -134,5 +134,5 @@ def test_a_commit_without_a_package_is_refused(repository: Path, tmp_path: Path)
 
 
 def test_there_must_be_a_client() -> None:
-    with pytest.raises(PlanError, match="name the client with --client"):
+    with pytest.raises(PlanError, match="name the client"):
         environments.prepare(None, [])

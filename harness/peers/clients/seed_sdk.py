@@ -1,7 +1,8 @@
 """Adapter for the SDK that this project's first claims were made with, through its public API.
 
-Its package is ``spacetimedb_sdk``, of the repository ``mattsp1290/spacetimedb-python-sdk``; give
-``--client PATH[@REVISION]`` of a clone. Written against its revision b8a9130 (2025-06-10).
+Its package is ``spacetimedb_sdk``, of the repository ``mattsp1290/spacetimedb-python-sdk``; clone
+it and say ``harness client PATH[@REVISION] --adapter seed_sdk``. Written against its revision
+b8a9130 (2025-06-10).
 """
 
 from __future__ import annotations
