@@ -32,6 +32,7 @@ EXERCISES = {
     "cache": "caching",
     "codec": "coding",
     "peer": "peers",
+    "client": "client_turns",
 }  # fmt: skip
 
 

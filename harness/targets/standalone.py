@@ -248,5 +248,6 @@ def _environment() -> dict[str, str]:
     """What the server may know: not our tokens."""
     from harness.targets.remote import TOKEN_VARIABLE
 
-    kept = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+    secret = (TOKEN_VARIABLE, "SPACETIMEDB_TOKEN")
+    kept = {name: value for name, value in os.environ.items() if name not in secret}
     return {**kept, "NO_COLOR": "1"}

@@ -1,6 +1,6 @@
 """A small game: players with money, and a world in which bodies move.
 
-Shows most of what a module can do. It runs natively (``harness start --module
+Shows most of what a module can do. It runs natively (``harness start
 harness.module.examples.world``) and, compiled to WebAssembly, on a SpacetimeDB server. Nothing that
 ``play`` and the accounts do depends on the clock or on chance, except ``throw``, whose dice are
 seeded by the call's timestamp: the same calls give the same rows everywhere.
