@@ -746,6 +746,7 @@ def go(ctx: ReducerContext, n: u32, seed: i64) -> None:
     out = f"{ctx.rng.random()} {ctx.rng.randrange(n)} {ctx.rng.randint(-5, 5)} "
     out += f"{ctx.rng.uniform(-1.0, 2.5)} {ctx.rng.getrandbits(17)} "
     items = [1, 2, 3, 4, 5, 6, 7]
+    ctx.rng.shuffle(items)
     for item in items:
         out += f"{item}"
     out += f" {ctx.rng.choice(items)}"
