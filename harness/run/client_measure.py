@@ -26,6 +26,9 @@ from harness.store import runs
 CALLS = ("noop", "insert", "insert subscribed")
 #: Rows that are in the table beforehand, of which the client is told nothing but how many.
 KNOWN_BY_THE_SERVER_ONLY = 100
+#: Rounds of a row, and of a quick one: an even number, so that each side is first as often.
+ROUNDS = 6
+QUICK_ROUNDS = 4
 #: Seconds for all turns of one row, at the most.
 MOST_S = 300.0
 
@@ -117,7 +120,11 @@ def scenarios(subject: Subject, protocol: str, *, quick: bool = False) -> list[S
             ),
             load=LoadShape(in_flight=depth, duration_s=MOST_S),
             protocol=protocol,
-            options={"call": call.partition(" ")[0], "quick": quick},
+            options={
+                "call": call.partition(" ")[0],
+                "quick": quick,
+                "rounds": QUICK_ROUNDS if quick else ROUNDS,
+            },
         )
         for call in CALLS
         for depth in depths(subject)
