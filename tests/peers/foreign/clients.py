@@ -1,4 +1,4 @@
-"""Five clients at five revisions of one repository: an honest one, and four that are not.
+"""Clients at the revisions of one repository: an honest one, and others that are not.
 
 Each of the others is the honest one with one thing changed, so that one check alone can tell.
 """
@@ -56,6 +56,10 @@ CLIENTS = {
         '    packed = b"".join(',
     ),
     "sleeps": SLEEPS,
+    # Starts a program of its own and never answers.
+    "spawns": SLEEPS.replace("import time", "import subprocess, time")
+    .replace("self.made = []", 'self.made = subprocess.Popen(["sleep", "321"])')
+    .replace("0.0005", "321"),
     "tagged": changed("(value(kind, x) for", "(bytes([_TAGS[kind]]) + value(kind, x) for"),
     "loses": changed("        for row in inserted:", "        for row in inserted[1:]:"),
     "deaf": changed("self._greeted.set_result(None)", "pass").replace("result(10)", "result(0.5)"),
