@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 @click.argument("client", metavar="[PATH_OR_REQUIREMENT[@REVISION]]", required=False)
 @click.option("--adapter", required=True, metavar="FILE|NAME", help="The file between the client's "
               "own API and the harness, or the name of one that comes with it.")  # fmt: skip
-@click.option("--target", default="embedded", show_default=True, metavar="TARGET", help="The "
+@click.option("--target", show_default="embedded", metavar="TARGET", help="The "
               "server: embedded, standalone, standalone:VERSION, or the URI of one. The database "
               "`bench` of a URI is emptied; HARNESS_TOKEN may hold the token to come with."
               )  # fmt: skip
 @click.option("--server-binary", type=click.Path(path_type=Path), metavar="PATH", help="The "
-              "spacetimedb-standalone for --target standalone.")  # fmt: skip
+              "spacetimedb-standalone for the target `standalone`, which is then the default."
+              )  # fmt: skip
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only rows whose name holds "
               "these words, such as \"insert and 64\".")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Fewer rounds and shorter ones.")
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
               show_default=True, metavar="DIR", help="Where the run files go.")  # fmt: skip
 def client(
-    client: str | None, adapter: str, target: str, server_binary: Path | None, expression: str,
-    quick: bool, as_json: bool, out: Path,
+    client: str | None, adapter: str, target: str | None, server_binary: Path | None,
+    expression: str, quick: bool, as_json: bool, out: Path,
 ) -> int:  # fmt: skip
     """Measure another Python client of SpacetimeDB beside ours, in turns, at one server.
 
@@ -66,6 +67,9 @@ def client(
     from harness.targets.choice import choose
 
     wanted = selector(expression)
+    target = target or ("embedded" if server_binary is None else "standalone")
+    if server_binary is not None and not target.startswith("standalone"):
+        raise click.UsageError("--server-binary is for --target standalone")
     choice = choose(target, server_binary)
     with ended_by_signals():
         subject = client_measure.subject(client, adapter, progress=_say)

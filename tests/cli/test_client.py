@@ -130,8 +130,15 @@ def test_what_cannot_be_done_is_one_sentence(
     assert not (place / "none").exists()
 
 
-def test_an_adapter_must_be_named() -> None:
-    assert main(["client", "somewhere"]) == USAGE
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["somewhere"],
+        ["x", "--adapter", "own", "--target", "embedded", "--server-binary", "/bin/true"],
+    ],
+)
+def test_what_is_no_command_line(arguments: list[str]) -> None:
+    assert main(["client", *arguments]) == USAGE
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
