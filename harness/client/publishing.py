@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -140,6 +141,11 @@ def _text(error: ConnectError) -> str:
 
 
 def _reason(error: ConnectError, uri: str) -> str:
+    """Why there was no answer, in as few words as there are."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno and cause.strerror:
+        # Numbers below 0 are of name look-ups, which have no words but their own.
+        return os.strerror(cause.errno) if cause.errno > 0 else cause.strerror
     return str(error).removeprefix(f"{uri} ").removeprefix("cannot be reached: ")
 
 
