@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from harness.errors import ReducerError
+from harness.errors import EncodeError, ReducerError
 from harness.module.handles import Range, UniqueConstraintViolation
 from harness.server.changes import TableChanges
 from harness.server.engine import GUARD, REDUCER, WRITING, Engine, ReducerTimeout
@@ -78,8 +78,9 @@ class TableStore:
         Raises ``UniqueConstraintViolation``, ``AutoIncOverflow``, ``EncodeError``.
         """
         if self.sequences:
-            row = self._numbered(row)
-        data = self._codec.encode(row)
+            row, data = self._numbered(row)
+        else:
+            data = self._codec.encode(row)
         if self._event:
             self._note(None, data)
             return row
@@ -359,14 +360,24 @@ class TableStore:
         except (OverflowError, UnicodeEncodeError):
             return []  # as ``_find``
 
-    def _numbered(self, row: Any) -> Any:
-        """The row itself, or a copy with its generated numbers."""
+    def _numbered(self, row: Any) -> tuple[Any, bytes]:
+        """The row itself, or a copy with its generated numbers; and its bytes.
+
+        A row that cannot be encoded takes no number: no server ever sees it.
+        """
+        taken = []
         for sequence in self.sequences:
             if getattr(row, sequence.field) == 0:
                 number = sequence.take(self._engine)
+                taken.append((sequence, number))
                 row = self._copy(row)
                 object.__setattr__(row, sequence.field, number)
-        return row
+        try:
+            return row, self._codec.encode(row)
+        except EncodeError:
+            for sequence, number in taken:
+                sequence.next = number
+            raise
 
     def _copy(self, row: Any) -> Any:
         made = object.__new__(type(row))

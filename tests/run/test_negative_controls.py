@@ -85,7 +85,7 @@ def test_a_broadcast_that_nobody_hears_is_void_and_no_crash() -> None:
 
 
 def test_a_cache_that_loses_one_update_is_void() -> None:
-    run = measure(scenario("insert"), preload="sabotage_cache")
+    run = measure(scenario("insert"), preload="sabotage_row")
     assert run.verdict.level is Level.VOID
     wrong = failed(run)
     assert "1 of 200 rows missing" in wrong["rows of `item` in cache 0"]
@@ -162,7 +162,7 @@ def test_a_machine_without_room_for_data_is_void_with_the_reason(
     ("target", "preload", "reason"),
     [
         ("embedded", "sabotage_send", "transactions counted by the server: 0"),
-        ("embedded", "sabotage_cache", "of `item` in cache 0: 1 of"),
+        ("embedded", "sabotage_row", "of `item` in cache 0: 1 of"),
         (Null, "", "of `item` on the server:"),
     ],
 )

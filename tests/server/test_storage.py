@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import ReducerError
+from harness.errors import EncodeError, ReducerError
 from harness.module import (
     AutoIncOverflow,
     Identity,
@@ -544,6 +544,19 @@ def test_the_row_handed_in_keeps_its_zero() -> None:
     row = Large(name="a")
     play_numbered(database, lambda ctx: ctx.db.large.insert(row))
     assert row.id == 0
+    database.close()
+
+
+def test_a_row_that_cannot_be_stored_takes_no_number() -> None:
+    """No server ever sees it: the module fails while it encodes the row, before it asks."""
+    database = open_database(NUMBERED)
+
+    def fill(ctx: ReducerContext) -> None:
+        with pytest.raises(EncodeError):
+            ctx.db.large.insert(Large(name=5))  # type: ignore[arg-type]
+        assert ctx.db.large.insert(Large(name="a")).id == 1
+
+    assert play_numbered(database, fill).kind is OutcomeKind.COMMITTED
     database.close()
 
 

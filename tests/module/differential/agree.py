@@ -318,5 +318,5 @@ def compare_rows(native: Native, others: Iterable[Execution], module: Module) ->
             if found != expected:
                 decode = native.database.stores[table].decode
                 shown = [[decode(data) for data in rows] for rows in (found, expected)]
-                assert shown[0] == shown[1], table
+                assert shown[0] == shown[1], f"{table}: {shown[0]} compiled, {shown[1]} natively"
                 assert found == expected, table

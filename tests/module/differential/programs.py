@@ -7,6 +7,7 @@ Everything is drawn, so a failing program shrinks to a few lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ INTS = (0, 1, 2, 3, 5, 7, 10, 100, 255, 256, -1, -2, -7, -128, 1000003, 2**31, -
         2**63 - 1, -(2**63), 2**64 - 1)  # fmt: skip
 FLOATS = ("0.0", "-0.0", "1.0", "0.1", "-2.5", "3.5", "1e16", "1e-7", "123456.789", "1e300", "1e22")
 TEXTS = ("''", "'a'", "'b'", "'ab '", "'Zürich'", "'日本'", "'🎲'", "'{}'", "'x y'", "('z' * 3)")
+#: What is in an expression that the compiler cannot know ahead.
+_VARIABLE = re.compile(r"\b(?!LIMIT)[a-z]+\d+\b|\bctx\b")
 PARAMETERS = ("i8", "u8", "i32", "u32", "i64", "u64", "f64", "bool", "str", "i32 | None")
 
 
@@ -462,8 +465,10 @@ class Program:
         return str(self.pick(("True", "False")))
 
     def divisor(self, value: str) -> str:
-        """Mostly one that is not 0."""
-        return value if self.often(2) else f"(abs({value}) + 1)"
+        """Mostly one that is not 0; a constant never is, since a division by that is refused."""
+        if _VARIABLE.search(value) and self.often(2):
+            return value
+        return f"(abs({value}) + 1)"
 
     def _call(self, kind: str, depth: int) -> str | None:
         fitting = [found for found in self.helpers if found[2] == kind]
