@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from msgspec import field
+
 from harness.records import Record
 
 
@@ -43,11 +45,11 @@ class Series(Record, frozen=True):
 
     benchmark: str
     points: tuple[Point, ...]
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = field(default_factory=dict)
     unit: str = ""
     better: Better = Better.LESS
     machine: str = ""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
     version: str = ""
 
     @property
