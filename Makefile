@@ -45,10 +45,10 @@ format: $(READY)  ## rewrite the code in the house style
 
 clean:  ## remove what was made here; stored results stay
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -f harness/wire/_bsatn*.so
+	rm -f harness/*/_*.so
 
 # A stamp, so that a half-made environment is made again. One pip call resolves everything together.
-$(READY): pyproject.toml setup.py $(wildcard harness/wire/*.c)
+$(READY): pyproject.toml setup.py $(wildcard harness/*/*.c)
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; found $$($(or $(PYTHON),python3) --version 2>&1)." \
 			"Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -57,6 +57,6 @@ $(READY): pyproject.toml setup.py $(wildcard harness/wire/*.c)
 		echo "The venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
 		exit 1; }; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,asv]'
-	@$(BIN)/python -c 'import harness.wire._bsatn' 2>/dev/null || echo \
-		"Note: the C codec did not build (is there a C compiler?); the slower Python one is used." >&2
+	@$(BIN)/python -c 'import harness.wire._bsatn, harness.protocol._outbox, harness.client._answer, harness.client._frames' 2>/dev/null || echo \
+		"Note: the C extensions did not build (is there a C compiler?); slower Python is used." >&2
 	@touch $@

@@ -1,14 +1,20 @@
-"""The one C extension; without a compiler the pure Python twin takes its place."""
+"""The C extensions; without a compiler their pure Python twins take their places."""
 
 from setuptools import Extension, setup
 
 setup(
     ext_modules=[
         Extension(
-            "harness.wire._bsatn",
-            ["harness/wire/_bsatn.c"],
+            name,
+            [f"{name.replace('.', '/')}.c"],
             extra_compile_args=["-O3", "-fno-strict-aliasing"],
             optional=True,
+        )
+        for name in (
+            "harness.wire._bsatn",
+            "harness.protocol._outbox",
+            "harness.client._answer",
+            "harness.client._frames",
         )
     ]
 )

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.client.answers import maker
 from harness.client.calling import Function, Functions
 from harness.client.hearing import Hearing, Renewal
 from harness.client.link import Link
@@ -61,7 +62,7 @@ class Client(Link):
         on_disconnect: Callable[[Client, str], Any] | None = None,
     ) -> None:
         super().__init__()
-        self._future: Callable[[], asyncio.Future[None]] = self.loop.create_future
+        self._answer: Callable[[], asyncio.Future[Any]] = maker(self.loop)
         self.schema = schema
         self.identity: Identity
         self.connection_id: ConnectionId
@@ -212,12 +213,10 @@ class Client(Link):
         connection = self._connection
         if connection is None:
             raise LocalProtocolError("there is no connection")
-        future = self._future()
+        future = self._answer()
         request_id = connection.call_reducer(reducer, args, future)
         if not self._flushing:
-            self._flushing = True
-            self.loop.call_soon(self._flush)
-        self.stats.calls += 1
+            self._flush_soon()
         if self._deadlines is not None:
             self._deadlines.watch(request_id, future)
         return future
@@ -238,9 +237,7 @@ class Client(Link):
             raise LocalProtocolError("there is no connection")
         connection.call_reducer(reducer, args, waiter)
         if not self._flushing:
-            self._flushing = True
-            self.loop.call_soon(self._flush)
-        self.stats.calls += 1
+            self._flush_soon()
 
     def _call_procedure(self, name: str, args: bytes) -> asyncio.Future[Any]:
         answer: asyncio.Future[bytes] = self.loop.create_future()

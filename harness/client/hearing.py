@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from harness.client.answers import settle
 from harness.client.store import News, Store
 from harness.client.subscriptions import Phase, Subscription, finish
 from harness.errors import (
@@ -88,9 +89,7 @@ class Hearing:
             for called in event.each():
                 self._called(called)
             return
-        for waiter in event.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        settle(event.waiters)
 
     def _applied_quietly(self, event: CalledAlike) -> bool:
         """Whether all rows could be applied at once, since nobody hears of them one by one."""

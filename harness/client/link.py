@@ -28,7 +28,10 @@ CLOSE_TIMEOUT_S = 5.0
 
 
 class Stats(msgspec.Struct):
-    """What went over the wire; frames are WebSocket messages, messages the protocol's."""
+    """What went over the wire; frames are WebSocket messages, messages the protocol's.
+
+    Outgoing things are counted when they leave, at the end of a tick.
+    """
 
     frames_in: int = 0
     frames_out: int = 0
@@ -189,7 +192,9 @@ class Link(ABC):
         if connection is None or transport is None or self._lost is not None:
             return
         stats.messages_out += connection.queued
-        for payload in connection.data_to_send():
-            stats.frames_out += 1
-            stats.bytes_out += len(payload)
-            transport.send(payload)
+        stats.calls += connection.calls_made()
+        payloads = connection.data_to_send()
+        if payloads:
+            stats.frames_out += len(payloads)
+            stats.bytes_out += sum(map(len, payloads))
+            transport.send(payloads)

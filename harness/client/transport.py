@@ -20,6 +20,7 @@ from picows import (
 )
 from picows import WSTransport as PicowsTransport
 
+from harness.client.frames import together
 from harness.errors import ConnectError
 
 #: The close code of an end without a word (RFC 6455, 7.4.1).
@@ -34,6 +35,9 @@ IDLE_S = 30.0
 
 #: Server messages have no limit of their own; this bounds what a broken one can make us keep.
 MAX_MESSAGE = 1 << 30
+
+#: Messages are written together until they have so many bytes.
+BATCH = 256 * 1024
 
 OnMessage = Callable[[bytes], None]
 OnClose = Callable[[int, str], None]
@@ -140,9 +144,26 @@ class Transport(WSListener):
         """Why it ended; ``NO_CLOSE`` without a word."""
         return self._code
 
-    def send(self, message: bytes) -> None:
-        """Send one binary message; what the peer does not take yet is kept."""
-        self._picows().send(WSMsgType.BINARY, message)
+    def send(self, messages: list[bytes]) -> None:
+        """Send binary messages, short ones in one write; what the peer does not take is kept."""
+        transport = self._picows()
+        if len(messages) == 1:
+            transport.send(WSMsgType.BINARY, messages[0])
+            return
+        batch: list[bytes] = []
+        size = 0
+        for message in messages:
+            batch.append(message)
+            size += len(message)
+            if size >= BATCH:
+                self._write(transport, batch)
+                batch, size = [], 0
+        if batch:
+            self._write(transport, batch)
+
+    def _write(self, transport: PicowsTransport, batch: list[bytes]) -> None:
+        if not (transport.is_close_frame_sent or transport.is_disconnected):
+            transport.underlying_transport.write(together(batch))
 
     async def drain(self) -> None:
         """Wait until the peer has taken enough of what was sent."""

@@ -30,7 +30,7 @@ _EMPTY_BYTES = {FixedSize: 1 + 2 + 4, RowOffsets: 1 + 4 + 4}
 class Alike(NamedTuple):
     """The answers' ids, and the times (microseconds) and rows that they brought, if they did."""
 
-    ids: Sequence[int]
+    ids: list[int]
     times: Sequence[int] | None
     table: str | None
     rows: RowList | None
@@ -62,7 +62,7 @@ def read(payload: bytes) -> Alike | None:
         return None
     data = b"".join(rows)
     hint = FixedSize(row) if row <= 0xFFFF else RowOffsets(list(range(0, len(data), row)))
-    return Alike(ids, times, table, RowList(hint, data))
+    return Alike(list(ids), times, table, RowList(hint, data))
 
 
 def _plain(payload: bytes, size: int, count: int) -> Alike | None:

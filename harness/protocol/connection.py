@@ -8,13 +8,13 @@ needs a second table of who waits for what.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 from harness.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from harness.protocol.events import Event
-
-_LAST_ID = (1 << 32) - 1
+from harness.protocol.outbox import LAST_ID, Outbox
 
 #: Servers refuse longer messages (`subscribe.rs` of SpacetimeDB 1.2 and 2.8), in bytes.
 MAX_MESSAGE = 32 * 1024 * 1024
@@ -94,32 +94,28 @@ class Connection(ABC):
 
     #: The short name: v1, v2 or v3.
     protocol: str
+    #: How its messages are written: as in v1 or as in v2.
+    version: int
 
     def __init__(self) -> None:
         self.state = State.OPENING
-        #: Whether nothing more can be asked: the same as the state says, at less cost.
-        self._over = False
-        #: Whether ids have started again from 1; until then none can be in flight twice.
-        self._wrapped = False
+        self._outbox = Outbox(self.version, self._call_slowly)
+        #: Queue a call: the reducer's name, the BSATN product of the arguments, who waits; gives
+        #: its request id. Raises ``LocalProtocolError``.
+        self.call_reducer: Callable[[str, bytes, Any], int] = self._outbox.call
         #: What the peer broke after the last event that ``receive`` returned; the end of it all.
         self.violation: DecodeError | RemoteProtocolError | None = None
         #: Calls that wait for an answer, by request id.
-        self.calls: dict[int, Any] = {}
+        self.calls: dict[int, Any] = self._outbox.waiting
         self._sets: dict[int, SetState] = {}
         #: Sets that were refused although an unsubscribe is on its way: it will be refused as well.
         self._given_up: set[int] = set()
         self._queries: dict[int, Any] = {}
         self._procedures: dict[int, Any] = {}
-        self._queue: list[bytes] = []
         self._greeted = False
-        self._last_id = 0
         self._last_set = 0
 
     # --- asking ----------------------------------------------------------------------------------
-
-    @abstractmethod
-    def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
-        """Queue a call; its request id. ``args`` is the BSATN product of the arguments."""
 
     @abstractmethod
     def subscribe(self, queries: list[str]) -> int:
@@ -168,19 +164,20 @@ class Connection(ABC):
     def goodbye(self) -> None:
         """Nothing more will be asked; what was asked may still be answered."""
         self.state = TURNS[self.state, Turn.GOODBYE]
-        self._over = True
+        self._outbox.plain = False
 
     def close(self) -> list[Any]:
         """The connection is over; the waiters that will get no answer any more."""
         self.state = TURNS[self.state, Turn.LOST]
-        self._over = True
+        self._outbox.plain = False
         waiting: list[Any] = []
         for asked in (self.calls, self._queries, self._procedures):
             waiting += asked.values()
             asked.clear()
         self._sets.clear()
         self._given_up.clear()
-        self._queue.clear()
+        self._outbox.names.clear()
+        self._outbox.queue.clear()
         return waiting
 
     def forget(self, request_id: int, instead: Any) -> None:
@@ -188,16 +185,35 @@ class Connection(ABC):
         if request_id in self.calls:
             self.calls[request_id] = instead
 
+    def calls_made(self) -> int:
+        """How many calls were made since this was asked."""
+        made, self._outbox.made = self._outbox.made, 0
+        return made
+
     @property
     def queued(self) -> int:
         """How many messages wait to be sent."""
-        return len(self._queue)
+        return len(self._outbox.queue)
 
     # --- for the protocols -----------------------------------------------------------------------
 
     @abstractmethod
     def _hear(self, payload: bytes, found: list[Event]) -> None:
         """Append what a payload says, event by event, until a rule is broken."""
+
+    @abstractmethod
+    def _call(self, request_id: int, name: str, args: bytes) -> bytes:
+        """The message of a call."""
+
+    def _call_slowly(self, name: str, args: bytes, waiter: Any) -> int:
+        """What the outbox does not do by itself."""
+        self._check_open()
+        self._check_size(args)
+        request_id = self._request_id()
+        self._outbox.say(self._call(request_id, name, args))
+        self.calls[request_id] = waiter
+        self._outbox.made += 1
+        return request_id
 
     def _check_open(self) -> None:
         if self.state is State.CLOSED or self.state is State.CLOSING:
@@ -215,20 +231,21 @@ class Connection(ABC):
 
     def _request_id(self) -> int:
         """The next id that is not in flight. Ids start at 1, since v1 gives 0 a meaning."""
-        number = self._last_id
+        number = self._outbox.last_id
         while True:
-            if number >= _LAST_ID:
-                number, self._wrapped = 0, True
+            if number >= LAST_ID:
+                # From now on an id may still be in flight when its turn comes again.
+                number, self._outbox.plain = 0, False
             number += 1
             if not any(number in x for x in (self.calls, self._queries, self._procedures)):
-                self._last_id = number
+                self._outbox.last_id = number
                 return number
 
     def _new_set(self) -> int:
         self._check_open()
         number = self._last_set
         while True:
-            number = 1 if number >= _LAST_ID else number + 1
+            number = 1 if number >= LAST_ID else number + 1
             if number not in self._sets and number not in self._given_up:
                 self._last_set = number
                 self._sets[number] = SetState.PENDING

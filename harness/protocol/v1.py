@@ -37,22 +37,19 @@ class ConnectionV1(Connection):
     """One message in a payload."""
 
     protocol = "v1"
+    version = 1
 
     def __init__(self) -> None:
         super().__init__()
         self._me: ConnectionId | None = None
-        self._called: dict[int, str] = {}
+        #: The reducers that were called and gave no answer yet, by request id.
+        self._called: dict[int, str] = self._outbox.names
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
-        self._check_open()
-        self._check_size(args)
-        request_id = self._request_id()
-        self.calls[request_id] = waiter
+    def _call(self, request_id: int, name: str, args: bytes) -> bytes:
         self._called[request_id] = name
-        self._say(v1.CallReducer(name, args, request_id, 0))
-        return request_id
+        return v1.CLIENT.encode(v1.CallReducer(name, args, request_id, 0))
 
     def subscribe(self, queries: list[str]) -> int:
         set_id = self._new_set()
@@ -80,11 +77,10 @@ class ConnectionV1(Connection):
         return request_id
 
     def _say(self, message: v1.ClientMessage) -> None:
-        self._queue.append(v1.CLIENT.encode(message))
+        self._outbox.say(v1.CLIENT.encode(message))
 
     def data_to_send(self) -> list[bytes]:
-        queue, self._queue = self._queue, []
-        return queue
+        return self._outbox.take()
 
     # --- hearing ---------------------------------------------------------------------------------
 

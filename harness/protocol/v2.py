@@ -31,7 +31,6 @@ from harness.wire.values import Err, Timestamp
 BATCH = 256 * 1024
 
 _U32 = struct.Struct("<I")
-_LARGE = 1 << 20
 _NOTHING: list[TableRows] = []
 
 
@@ -39,33 +38,12 @@ class ConnectionV2(Connection):
     """One message in a payload."""
 
     protocol = "v2"
-
-    def __init__(self) -> None:
-        super().__init__()
-        #: Reducer → what packs the head of a call, and the name as it stands in it.
-        self._heads: dict[str, tuple[Callable[..., bytes], bytes]] = {}
+    version = 2
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def call_reducer(self, name: str, args: bytes, waiter: Any) -> int:
-        if self._over:
-            self._check_open()
-        head = self._heads.get(name)
-        if head is None:
-            data = name.encode()
-            encoded = _U32.pack(len(data)) + data
-            pack = struct.Struct(f"<BIB{len(encoded)}sI").pack
-            head = self._heads[name] = (pack, encoded)
-        request_id = self._last_id + 1
-        if self._wrapped or request_id > 0xFFFFFFFF:
-            request_id = self._request_id()
-        size = len(args)
-        if size > _LARGE:
-            self._check_size(args)
-        self._last_id = request_id
-        self.calls[request_id] = waiter
-        self._queue.append(head[0](3, request_id, 0, head[1], size) + args)
-        return request_id
+    def _call(self, request_id: int, name: str, args: bytes) -> bytes:
+        return v2.CLIENT.encode(v2.CallReducer(request_id, 0, name, args))
 
     def subscribe(self, queries: list[str]) -> int:
         set_id = self._new_set()
@@ -94,11 +72,10 @@ class ConnectionV2(Connection):
         return request_id
 
     def _say(self, message: v2.ClientMessage) -> None:
-        self._queue.append(v2.CLIENT.encode(message))
+        self._outbox.say(v2.CLIENT.encode(message))
 
     def data_to_send(self) -> list[bytes]:
-        queue, self._queue = self._queue, []
-        return queue
+        return self._outbox.take()
 
     # --- hearing ---------------------------------------------------------------------------------
 
@@ -183,7 +160,7 @@ class ConnectionV3(ConnectionV2):
     protocol = "v3"
 
     def data_to_send(self) -> list[bytes]:
-        queue, self._queue = self._queue, []
+        queue = self._outbox.take()
         if len(queue) < 2:
             return queue
         if sum(map(len, queue)) <= BATCH:
@@ -202,11 +179,9 @@ class ConnectionV3(ConnectionV2):
 
     def _hear(self, payload: bytes, found: list[Event]) -> None:
         same = alike.read(payload) if self._greeted else None
-        calls = self.calls
         if same is not None:
-            ids = set(same.ids)
-            if len(ids) == len(same.ids) and calls.keys() >= ids:  # each was asked, and asked once
-                waiters = list(map(calls.pop, same.ids))
+            waiters = self._outbox.answered(same.ids)
+            if waiters is not None:  # each was asked, and asked once
                 found.append(CalledAlike(waiters, same.times, same.table, same.rows))
                 return
         super()._hear(payload, found)

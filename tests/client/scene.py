@@ -83,8 +83,8 @@ class Wire:
         self.aborted = False
         self.on_close: Callable[[int, str], None] = lambda code, reason: None
 
-    def send(self, payload: bytes) -> None:
-        self.sent.append(payload)
+    def send(self, payloads: list[bytes]) -> None:
+        self.sent += payloads
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         if self.closed is None:

@@ -155,11 +155,11 @@ def test_ids_wrap_and_pass_over_those_in_flight(protocol: str, kind: str) -> Non
     connection = greeted(protocol)
     flying = [ask(connection, other) for other in ("call", "query", "procedure")]
     assert flying == [1, 2, 3]
-    connection._last_id = (1 << 32) - 3
+    connection._outbox.last_id = (1 << 32) - 3
     numbers = [ask(connection, kind) for _ in range(4)]
     assert numbers == [(1 << 32) - 2, (1 << 32) - 1, 4, 5]
     assert 0 not in numbers  # v1 gives it a meaning
-    connection._last_id = (1 << 32) - 3
+    connection._outbox.last_id = (1 << 32) - 3
     assert [ask(connection, kind) for _ in range(2)] == [6, 7]
 
 
@@ -171,7 +171,7 @@ def test_ids_that_are_free_again_are_used_again(protocol: str) -> None:
     if protocol == "v1":
         answer = transaction1(v1.Committed(v1.DatabaseUpdate([])))
     connection.receive(payload(protocol, answer))
-    connection._last_id = (1 << 32) - 1
+    connection._outbox.last_id = (1 << 32) - 1
     assert ask(connection, "call") == 1
 
 

@@ -21,7 +21,7 @@ def one(connection: Any, script: Any, message: Any) -> Any:
 
 def test_the_bytes_of_a_call() -> None:
     connection, _ = pair("v1")
-    connection._last_id = 4
+    connection._outbox.last_id = 4
     connection.call_reducer("add", bytes.fromhex("2a000000"), "w")
     assert connection.data_to_send() == [
         bytes.fromhex("00 03000000 616464 04000000 2a000000 05000000 00")

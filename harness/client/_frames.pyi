@@ -1,0 +1,3 @@
+"""WebSocket frames in C, as a type checker sees them."""
+
+def frames(messages: list[bytes], masks: bytes, /) -> bytes: ...

@@ -1,0 +1,300 @@
+/* What is asked and not answered yet, in C: harness.protocol.outbox has the same in Python.
+ *
+ * A call is one message, one entry in a dict and one in a list; in Python the steps between them
+ * cost more than they do. All that is unusual (a connection that is over, ids that start again,
+ * very long arguments) is left to `slowly`, a callable that knows the rules.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdint.h>
+#include <string.h>
+
+/* Arguments up to this many bytes need no look at the limits of a message. */
+#define LARGE (1 << 20)
+
+#define LAST_ID 0xFFFFFFFFu
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *waiting; /* dict: request id -> who waits */
+    PyObject *names;   /* dict: request id -> reducer; v1 only, else NULL */
+    PyObject *queue;   /* list of messages */
+    PyObject *slowly;  /* callable(name, args, waiter) -> request id */
+    unsigned long long made; /* calls since somebody looked */
+    uint32_t last_id;
+    char plain;        /* whether calls can be made without a look at the rules */
+    int version;
+} Outbox;
+
+static unsigned char *
+put_u32(unsigned char *at, uint32_t number)
+{
+    at[0] = (unsigned char)number;
+    at[1] = (unsigned char)(number >> 8);
+    at[2] = (unsigned char)(number >> 16);
+    at[3] = (unsigned char)(number >> 24);
+    return at + 4;
+}
+
+static unsigned char *
+put_bytes(unsigned char *at, const char *data, Py_ssize_t size)
+{
+    at = put_u32(at, (uint32_t)size);
+    memcpy(at, data, (size_t)size);
+    return at + size;
+}
+
+/* CallReducer of v2 is tag 3: id, flags, name, arguments; of v1 tag 0: name, arguments, id, flags. */
+static PyObject *
+message(Outbox *self, uint32_t id, PyObject *name, PyObject *args)
+{
+    Py_ssize_t name_size, args_size = PyBytes_GET_SIZE(args);
+    const char *text = PyUnicode_AsUTF8AndSize(name, &name_size);
+    if (text == NULL) return NULL;
+    PyObject *made = PyBytes_FromStringAndSize(NULL, 1 + 4 + 1 + 4 + name_size + 4 + args_size);
+    if (made == NULL) return NULL;
+    unsigned char *at = (unsigned char *)PyBytes_AS_STRING(made);
+    if (self->version == 2) {
+        *at++ = 3;
+        at = put_u32(at, id);
+        *at++ = 0;
+        at = put_bytes(at, text, name_size);
+        put_bytes(at, PyBytes_AS_STRING(args), args_size);
+    } else {
+        *at++ = 0;
+        at = put_bytes(at, text, name_size);
+        at = put_bytes(at, PyBytes_AS_STRING(args), args_size);
+        at = put_u32(at, id);
+        *at = 0;
+    }
+    return made;
+}
+
+static PyObject *
+Outbox_call(Outbox *self, PyObject *const *given, Py_ssize_t count)
+{
+    if (count != 3 || !PyUnicode_Check(given[0]) || !PyBytes_Check(given[1])) {
+        PyErr_SetString(PyExc_TypeError, "call takes a name, arguments as bytes, and a waiter");
+        return NULL;
+    }
+    if (!self->plain || self->last_id == LAST_ID || PyBytes_GET_SIZE(given[1]) > LARGE) {
+        return PyObject_Vectorcall(self->slowly, given, 3, NULL);
+    }
+    uint32_t id = self->last_id + 1;
+    PyObject *key = PyLong_FromUnsignedLong(id);
+    if (key == NULL) return NULL;
+    PyObject *made = message(self, id, given[0], given[1]);
+    if (made == NULL) goto failed;
+    if (PyList_Append(self->queue, made) < 0) goto failed;
+    /* From here on it will be sent: without an entry its answer would be nobody's. */
+    if (PyDict_SetItem(self->waiting, key, given[2]) < 0
+        || (self->names != NULL && PyDict_SetItem(self->names, key, given[0]) < 0)) {
+        PyList_SetSlice(self->queue, PyList_GET_SIZE(self->queue) - 1,
+                        PyList_GET_SIZE(self->queue), NULL);
+        goto failed;
+    }
+    self->last_id = id;
+    self->made++;
+    Py_DECREF(made);
+    return key;
+failed:
+    Py_XDECREF(made);
+    Py_DECREF(key);
+    return NULL;
+}
+
+static PyObject *
+Outbox_say(Outbox *self, PyObject *said)
+{
+    if (!PyBytes_Check(said)) {
+        PyErr_SetString(PyExc_TypeError, "a message is bytes");
+        return NULL;
+    }
+    if (PyList_Append(self->queue, said) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Outbox_take(Outbox *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *fresh = PyList_New(0);
+    if (fresh == NULL) return NULL;
+    PyObject *queue = self->queue;
+    self->queue = fresh;
+    return queue;
+}
+
+/* The waiters of these ids, in order, which wait no longer; None if an id is unknown or repeated,
+ * and then nothing is done. */
+static PyObject *
+Outbox_answered(Outbox *self, PyObject *ids)
+{
+    if (!PyList_Check(ids)) {
+        PyErr_SetString(PyExc_TypeError, "ids are a list");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_GET_SIZE(ids), at;
+    PyObject *waiters = PyList_New(count);
+    if (waiters == NULL) return NULL;
+    for (at = 0; at < count; at++) {
+        PyObject *id = PyList_GET_ITEM(ids, at);
+        PyObject *waiter = PyLong_CheckExact(id) ? PyDict_GetItemWithError(self->waiting, id) : NULL;
+        if (waiter == NULL) break;
+        PyList_SET_ITEM(waiters, at, Py_NewRef(waiter));
+        if (PyDict_DelItem(self->waiting, id) < 0) break;
+    }
+    if (at == count && !PyErr_Occurred()) return waiters;
+    if (PyErr_Occurred()) {
+        Py_DECREF(waiters);
+        return NULL;
+    }
+    while (at-- > 0) {
+        PyObject *id = PyList_GET_ITEM(ids, at);
+        if (PyDict_SetItem(self->waiting, id, PyList_GET_ITEM(waiters, at)) < 0) {
+            Py_DECREF(waiters);
+            return NULL;
+        }
+    }
+    Py_DECREF(waiters);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Outbox_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"version", "slowly", NULL};
+    int version;
+    PyObject *slowly;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "iO", names, &version, &slowly)) return NULL;
+    if (version != 1 && version != 2) {
+        PyErr_SetString(PyExc_ValueError, "the version is 1 or 2");
+        return NULL;
+    }
+    Outbox *self = (Outbox *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->version = version;
+    self->plain = 1;
+    self->slowly = Py_NewRef(slowly);
+    self->waiting = PyDict_New();
+    self->queue = PyList_New(0);
+    self->names = version == 1 ? PyDict_New() : NULL;
+    if (self->waiting == NULL || self->queue == NULL || (version == 1 && self->names == NULL)) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+Outbox_traverse(Outbox *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->waiting);
+    Py_VISIT(self->names);
+    Py_VISIT(self->queue);
+    Py_VISIT(self->slowly);
+    return 0;
+}
+
+static int
+Outbox_clear(Outbox *self)
+{
+    Py_CLEAR(self->slowly);
+    /* The others hold no way back to here but through waiters, which their owners let go of. */
+    if (self->waiting != NULL) PyDict_Clear(self->waiting);
+    return 0;
+}
+
+static void
+Outbox_dealloc(Outbox *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->slowly);
+    Py_XDECREF(self->waiting);
+    Py_XDECREF(self->names);
+    Py_XDECREF(self->queue);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+Outbox_get_names(Outbox *self, void *Py_UNUSED(closure))
+{
+    if (self->names == NULL) return PyDict_New();
+    return Py_NewRef(self->names);
+}
+
+static PyMemberDef Outbox_members[] = {
+    {"waiting", T_OBJECT_EX, offsetof(Outbox, waiting), READONLY, "Request id -> who waits."},
+    {"queue", T_OBJECT_EX, offsetof(Outbox, queue), READONLY, "Messages to be sent."},
+    {"made", T_ULONGLONG, offsetof(Outbox, made), 0, "Calls since it was set to 0."},
+    {"last_id", T_UINT, offsetof(Outbox, last_id), 0, "The newest request id."},
+    {"plain", T_BOOL, offsetof(Outbox, plain), 0, "Whether no rule needs a look."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef Outbox_getset[] = {
+    {"names", (getter)Outbox_get_names, NULL, "Request id -> reducer, for v1.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef Outbox_methods[] = {
+    {"call", (PyCFunction)(void (*)(void))Outbox_call, METH_FASTCALL,
+     "call(name, args, waiter, /)\n--\n\nQueue a call; its request id."},
+    {"say", (PyCFunction)Outbox_say, METH_O, "say(message, /)\n--\n\nQueue a message."},
+    {"take", (PyCFunction)Outbox_take, METH_NOARGS, "take()\n--\n\nWhat was queued."},
+    {"answered", (PyCFunction)Outbox_answered, METH_O,
+     "answered(ids, /)\n--\n\nThe waiters of these calls; None if one of them is nobody's."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot Outbox_slots[] = {
+    {Py_tp_new, Outbox_new},
+    {Py_tp_dealloc, Outbox_dealloc},
+    {Py_tp_traverse, Outbox_traverse},
+    {Py_tp_clear, Outbox_clear},
+    {Py_tp_members, Outbox_members},
+    {Py_tp_getset, Outbox_getset},
+    {Py_tp_methods, Outbox_methods},
+    {Py_tp_doc, "What is asked and not answered yet; see harness.protocol.outbox."},
+    {0, NULL},
+};
+
+static PyType_Spec Outbox_spec = {
+    .name = "harness.protocol._outbox.Outbox",
+    .basicsize = sizeof(Outbox),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = Outbox_slots,
+};
+
+static int
+module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &Outbox_spec, NULL);
+    if (type == NULL) return -1;
+    int failed = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return failed;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "harness.protocol._outbox",
+    .m_doc = "Calls on their way, in C; harness.protocol.outbox has the same in Python.",
+    .m_size = 0,
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__outbox(void)
+{
+    return PyModuleDef_Init(&module_def);
+}
