@@ -1,4 +1,4 @@
-/* The future of a call's answer, in C: asyncio's protocol for futures, at less cost.
+/* A call and the future of its answer, in C: asyncio's protocol for futures, at less cost.
  *
  * asyncio.Future hands every callback to the loop by itself. Answers come many in one message, so
  * here those of one message share one entry in the loop's queue (`settle`), from which each waiting
@@ -19,7 +19,7 @@ typedef enum { PENDING, CANCELLED, FINISHED } Phase;
 typedef struct {
     PyObject *cancelled_error, *invalid_state;
     PyObject *call_soon, *call_exception_handler, *context, *done, *set_result;
-    PyTypeObject *answer_type;
+    PyTypeObject *answer_type, *port_type, *caller_type;
     PyObject *wake; /* the function below, as the loop calls it */
 } State;
 
@@ -634,6 +634,234 @@ static PyType_Spec Answer_spec = {
     .slots = Answer_slots,
 };
 
+/* --- callables for reducers ------------------------------------------------------------------- */
+
+/* What all callables of a client share: where calls go, and whether they are on their way. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *loop;
+    PyObject *call;       /* callable(name, args, waiter), or NULL: calls need more than that */
+    PyObject *flush_soon; /* called once for all calls of a tick */
+    char flushing;
+} Port;
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    Port *port;
+    PyObject *name, *encode;
+    PyObject *slowly; /* does the same with everything that can be wrong or unusual */
+    Py_ssize_t parameters;
+} Caller;
+
+static PyObject *
+Caller_vectorcall(Caller *self, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Port *port = self->port;
+    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+    if (port->call == NULL || names != NULL || count != self->parameters) {
+        return PyObject_Vectorcall(self->slowly, args, nargsf, names);
+    }
+    PyObject *values = PyTuple_New(count);
+    if (values == NULL) return NULL;
+    for (Py_ssize_t at = 0; at < count; at++) PyTuple_SET_ITEM(values, at, Py_NewRef(args[at]));
+    PyObject *data = PyObject_CallOneArg(self->encode, values);
+    Py_DECREF(values);
+    if (data == NULL) return NULL;
+    /* Encoding may have run foreign code. */
+    PyObject *call = Py_XNewRef(port->call);
+    if (call == NULL) {
+        Py_DECREF(data);
+        return PyObject_Vectorcall(self->slowly, args, nargsf, names);
+    }
+    State *state = state_of(Py_TYPE(self));
+    PyObject *answer =
+        state == NULL ? NULL
+                      : Answer_vectorcall((PyObject *)state->answer_type, &port->loop, 1, NULL);
+    PyObject *id = NULL;
+    if (answer != NULL) {
+        PyObject *given[] = {self->name, data, answer};
+        id = PyObject_Vectorcall(call, given, 3, NULL);
+    }
+    Py_DECREF(call);
+    Py_DECREF(data);
+    if (id == NULL) {
+        Py_XDECREF(answer);
+        return NULL;
+    }
+    Py_DECREF(id);
+    if (!port->flushing) {
+        PyObject *found = PyObject_CallNoArgs(port->flush_soon);
+        if (found == NULL) {
+            Py_DECREF(answer);
+            return NULL;
+        }
+        Py_DECREF(found);
+    }
+    return answer;
+}
+
+static PyObject *
+Port_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"loop", "flush_soon", NULL};
+    PyObject *loop, *flush_soon;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO", names, &loop, &flush_soon)) return NULL;
+    Port *self = (Port *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->loop = Py_NewRef(loop);
+    self->flush_soon = Py_NewRef(flush_soon);
+    return (PyObject *)self;
+}
+
+static int
+Port_traverse(Port *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->loop);
+    Py_VISIT(self->call);
+    Py_VISIT(self->flush_soon);
+    return 0;
+}
+
+static int
+Port_clear(Port *self)
+{
+    Py_CLEAR(self->call);
+    return 0; /* a caller may still ask for the others */
+}
+
+static void
+Port_dealloc(Port *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->loop);
+    Py_XDECREF(self->call);
+    Py_XDECREF(self->flush_soon);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+Port_get_call(Port *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->call == NULL ? Py_None : self->call);
+}
+
+static int
+Port_set_call(Port *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    Py_XSETREF(self->call, value == Py_None ? NULL : Py_XNewRef(value));
+    return 0;
+}
+
+static PyGetSetDef Port_getset[] = {
+    {"call", (getter)Port_get_call, (setter)Port_set_call, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef Port_members[] = {
+    {"flushing", T_BOOL, offsetof(Port, flushing), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Port_slots[] = {
+    {Py_tp_new, Port_new},
+    {Py_tp_dealloc, Port_dealloc},
+    {Py_tp_traverse, Port_traverse},
+    {Py_tp_clear, Port_clear},
+    {Py_tp_getset, Port_getset},
+    {Py_tp_members, Port_members},
+    {Py_tp_doc, "Port(loop, flush_soon): see harness.client.answers."},
+    {0, NULL},
+};
+
+static PyType_Spec Port_spec = {
+    .name = "harness.client._answer.Port",
+    .basicsize = sizeof(Port),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Port_slots,
+};
+
+static PyObject *
+Caller_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"port", "name", "parameters", "encode", "slowly", NULL};
+    State *state = state_of(type);
+    PyObject *port, *name, *encode, *slowly;
+    Py_ssize_t parameters;
+    if (state == NULL
+        || !PyArg_ParseTupleAndKeywords(args, keywords, "O!UnOO", names, state->port_type, &port,
+                                        &name, &parameters, &encode, &slowly)) {
+        return NULL;
+    }
+    Caller *self = (Caller *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->vectorcall = (vectorcallfunc)Caller_vectorcall;
+    self->port = (Port *)Py_NewRef(port);
+    self->name = Py_NewRef(name);
+    self->encode = Py_NewRef(encode);
+    self->slowly = Py_NewRef(slowly);
+    self->parameters = parameters;
+    return (PyObject *)self;
+}
+
+static int
+Caller_traverse(Caller *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT((PyObject *)self->port);
+    Py_VISIT(self->encode);
+    Py_VISIT(self->slowly);
+    return 0;
+}
+
+static void
+Caller_dealloc(Caller *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->port);
+    Py_XDECREF(self->name);
+    Py_XDECREF(self->encode);
+    Py_XDECREF(self->slowly);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+Caller_repr(Caller *self)
+{
+    return PyObject_Repr(self->slowly);
+}
+
+static PyMemberDef Caller_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Caller, vectorcall), READONLY, NULL},
+    {"__wrapped__", T_OBJECT, offsetof(Caller, slowly), READONLY, NULL},
+    {"encode", T_OBJECT, offsetof(Caller, encode), READONLY, "The arguments in order, as bytes."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Caller_slots[] = {
+    {Py_tp_new, Caller_new},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, Caller_dealloc},
+    {Py_tp_traverse, Caller_traverse},
+    {Py_tp_repr, Caller_repr},
+    {Py_tp_members, Caller_members},
+    {Py_tp_doc, "Caller(port, name, parameters, encode, slowly): see harness.client.answers."},
+    {0, NULL},
+};
+
+static PyType_Spec Caller_spec = {
+    .name = "harness.client._answer.Caller",
+    .basicsize = sizeof(Caller),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL
+             | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Caller_slots,
+};
+
 /* --- the module ------------------------------------------------------------------------------ */
 
 static PyObject *
@@ -661,9 +889,15 @@ module_exec(PyObject *module)
     LOAD(set_result, PyUnicode_InternFromString("set_result"));
     LOAD(answer_type, (PyTypeObject *)PyType_FromModuleAndSpec(module, &Answer_spec, NULL));
     state->answer_type->tp_vectorcall = Answer_vectorcall;
+    LOAD(port_type, (PyTypeObject *)PyType_FromModuleAndSpec(module, &Port_spec, NULL));
+    LOAD(caller_type, (PyTypeObject *)PyType_FromModuleAndSpec(module, &Caller_spec, NULL));
     LOAD(wake, PyObject_GetAttrString(module, "_wake"));
 #undef LOAD
-    return PyModule_AddType(module, state->answer_type);
+    if (PyModule_AddType(module, state->answer_type) < 0
+        || PyModule_AddType(module, state->port_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddType(module, state->caller_type);
 }
 
 static int
@@ -673,6 +907,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->cancelled_error);
     Py_VISIT(state->invalid_state);
     Py_VISIT(state->answer_type);
+    Py_VISIT(state->port_type);
+    Py_VISIT(state->caller_type);
     Py_VISIT(state->wake);
     return 0;
 }
@@ -689,6 +925,8 @@ module_clear(PyObject *module)
     Py_CLEAR(state->done);
     Py_CLEAR(state->set_result);
     Py_CLEAR(state->answer_type);
+    Py_CLEAR(state->port_type);
+    Py_CLEAR(state->caller_type);
     Py_CLEAR(state->wake);
     return 0;
 }

@@ -1,7 +1,8 @@
-"""Futures of answers, and how those of one message are resolved together.
+"""Calls and the futures of their answers, and how those of one message are resolved together.
 
-In C where that was built: a future that asyncio's tasks take as one of their own, and one entry in
-the loop's queue for all that one message resolves. Otherwise ``asyncio.Future``, one entry each.
+In C where that was built: callables that make a plain call without a step in Python, a future that
+asyncio's tasks take as one of their own, and one entry in the loop's queue for all that one message
+resolves. Otherwise functions in Python, ``asyncio.Future``, and one entry each.
 """
 
 from __future__ import annotations
@@ -10,7 +11,32 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Port:
+    """What the callables of a client share.
+
+    ``call`` is where a plain call goes; None if calls need more than to be queued. ``flush_soon``
+    is called once for all calls of a tick, and sets ``flushing``.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, flush_soon: Callable[[], None]) -> None:
+        self.call: Callable[[str, bytes, Any], int] | None = None
+        self.flushing = False
+
+
+def _slow_caller(
+    port: _Port,
+    name: str,
+    parameters: int,
+    encode: Callable[[Any], bytes],
+    slowly: Callable[..., T],
+) -> Callable[..., T]:
+    """What calls a reducer as ``slowly`` does, and at less cost where nothing is unusual."""
+    return slowly
 
 
 def _settle_each(waiters: list[Any], /) -> None:
@@ -33,10 +59,13 @@ try:
         raise ImportError
     from harness.client import _answer
 except ImportError:
+    Port: type[_Port] = _Port
+    caller = _slow_caller
     #: What makes the future of an answer: ``maker(loop)()``.
     maker = _loops_own
     #: Resolves waiters, be they futures or have their methods ``done`` and ``set_result``.
     settle = _settle_each
 else:
+    Port, caller = _answer.Port, _answer.Caller
     maker = _ours
     settle = _answer.settle

@@ -78,7 +78,11 @@ class Client(Link):
         }
         self.reducers = Functions(
             "reducer",
-            {x.accessor: self._reducers[x.name] for x in schema.reducers if x.lifecycle is None},
+            {
+                x.accessor: self._reducers[x.name].quick(self._port)
+                for x in schema.reducers
+                if x.lifecycle is None
+            },
         )
         self._results = {x.name: types.result_codec(x) for x in schema.procedures}
         self.procedures = Functions(
@@ -96,6 +100,7 @@ class Client(Link):
             if call_timeout_s is None
             else Deadlines(self.loop, call_timeout_s, self._call_expired)
         )
+        self._plain_calls = call_timeout_s is None
         self._closed: asyncio.Future[None] = self.loop.create_future()
         #: Between a loss and the new subscriptions: what is subscribed now is asked for with them.
         self._between = False
@@ -215,7 +220,7 @@ class Client(Link):
             raise LocalProtocolError("there is no connection")
         future = self._answer()
         request_id = connection.call_reducer(reducer, args, future)
-        if not self._flushing:
+        if not self._port.flushing:
             self._flush_soon()
         if self._deadlines is not None:
             self._deadlines.watch(request_id, future)
@@ -236,7 +241,7 @@ class Client(Link):
         if connection is None:
             raise LocalProtocolError("there is no connection")
         connection.call_reducer(reducer, args, waiter)
-        if not self._flushing:
+        if not self._port.flushing:
             self._flush_soon()
 
     def _call_procedure(self, name: str, args: bytes) -> asyncio.Future[Any]:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 import msgspec
 
+from harness.client.answers import Port
 from harness.client.subscriptions import finish
 from harness.client.transport import Transport
 from harness.errors import (
@@ -46,13 +47,17 @@ class Stats(msgspec.Struct):
 class Link(ABC):
     """A transport and its protocol; when it ends, there can be another."""
 
+    #: Whether calls need nothing but to be queued.
+    _plain_calls = True
+
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.stats = Stats()
         self._transport: Transport | None = None
         self._connection: Connection | None = None
         self._early: list[bytes] = []
-        self._flushing = False
+        #: What calls are handed to; shared by all that call.
+        self._port = Port(self.loop, self._flush_soon)
         self._closing = False
         self._lost: HarnessError | None = None
         self._greeting: asyncio.Future[None] = self.loop.create_future()
@@ -80,6 +85,8 @@ class Link(ABC):
         self._lost = None
         self._connection = open_connection(transport.subprotocol)
         self._protocol = self._connection.protocol
+        if self._plain_calls:
+            self._port.call = self._connection.call_reducer
         self._transport = transport
         early, self._early = self._early, []
         for message in early:
@@ -87,7 +94,7 @@ class Link(ABC):
 
     def renew(self) -> None:
         """Be ready for another transport, with the same cache and subscriptions."""
-        self._connection = self._transport = None
+        self._connection = self._transport = self._port.call = None
         self._early.clear()
         self._greeting = self.loop.create_future()
 
@@ -137,6 +144,7 @@ class Link(ABC):
     def detach(self, error: HarnessError) -> None:
         """There is no transport any more: nobody who waits for an answer will get one."""
         connection, self._connection, self._transport = self._connection, None, None
+        self._port.call = None
         for waiter in connection.close() if connection is not None else ():
             finish(waiter, ConnectionLost(str(error)))
         if self._abort is not None:
@@ -182,12 +190,12 @@ class Link(ABC):
         return self._connection
 
     def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
+        if not self._port.flushing:
+            self._port.flushing = True
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False
+        self._port.flushing = False
         connection, transport, stats = self._connection, self._transport, self.stats
         if connection is None or transport is None or self._lost is not None:
             return

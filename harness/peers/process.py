@@ -33,12 +33,14 @@ _SHOWN = 200
 class Peer:
     """A client to measure: how it is called in figures and sentences, and how it is started.
 
-    ``env`` is added to our own environment.
+    ``env`` is added to our own environment. ``warm`` is how many times the usual calls before the
+    measured ones its runtime needs until it has compiled what is hot, and runs at its own pace.
     """
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    warm: int = 1
 
 
 class Answer(msgspec.Struct, frozen=True):

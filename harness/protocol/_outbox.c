@@ -1,4 +1,5 @@
-/* What is asked and not answered yet, in C: harness.protocol.outbox has the same in Python.
+/* What is asked and not answered yet, and answers that come many at a time, in C:
+ * harness.protocol.outbox and harness.protocol.alike have the same in Python.
  *
  * A call is one message, one entry in a dict and one in a list; in Python the steps between them
  * cost more than they do. All that is unusual (a connection that is over, ids that start again,
@@ -161,6 +162,53 @@ Outbox_answered(Outbox *self, PyObject *ids)
     Py_RETURN_NONE;
 }
 
+/* columns(payload, start, size, row_at, row_size): see harness.protocol.alike. */
+static PyObject *
+columns(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer payload;
+    Py_ssize_t start, size, row_at, row_size;
+    if (!PyArg_ParseTuple(args, "y*nnnn", &payload, &start, &size, &row_at, &row_size)) return NULL;
+    PyObject *ids = NULL, *times = NULL, *rows = NULL, *found = NULL;
+    const Py_ssize_t head = 13; /* tag, id, time */
+    if (start < 0 || start > payload.len || size < head || row_at < head || row_size < 0
+        || row_at > size || row_size > size - row_at || (payload.len - start) % size) {
+        PyErr_SetString(PyExc_ValueError, "these are no messages of one size");
+        goto done;
+    }
+    Py_ssize_t count = (payload.len - start) / size, tail = row_at + row_size;
+    const unsigned char *first = (const unsigned char *)payload.buf + start, *at = first;
+    for (Py_ssize_t k = 1; k < count; k++) {
+        at += size;
+        if (at[0] != first[0] || memcmp(at + head, first + head, (size_t)(row_at - head))
+            || memcmp(at + tail, first + tail, (size_t)(size - tail))) {
+            found = Py_NewRef(Py_None);
+            goto done;
+        }
+    }
+    ids = PyList_New(count);
+    times = PyBytes_FromStringAndSize(NULL, 8 * count);
+    rows = PyBytes_FromStringAndSize(NULL, row_size * count);
+    if (ids == NULL || times == NULL || rows == NULL) goto done;
+    char *time = PyBytes_AS_STRING(times), *row = PyBytes_AS_STRING(rows);
+    at = first;
+    for (Py_ssize_t k = 0; k < count; k++, at += size, time += 8, row += row_size) {
+        uint32_t id = at[1] | (uint32_t)at[2] << 8 | (uint32_t)at[3] << 16 | (uint32_t)at[4] << 24;
+        PyObject *number = PyLong_FromUnsignedLong(id);
+        if (number == NULL) goto done;
+        PyList_SET_ITEM(ids, k, number);
+        memcpy(time, at + 5, 8);
+        memcpy(row, at + row_at, (size_t)row_size);
+    }
+    found = PyTuple_Pack(3, ids, times, rows);
+done:
+    PyBuffer_Release(&payload);
+    Py_XDECREF(ids);
+    Py_XDECREF(times);
+    Py_XDECREF(rows);
+    return found;
+}
+
 static PyObject *
 Outbox_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
@@ -280,6 +328,13 @@ module_exec(PyObject *module)
     return failed;
 }
 
+static PyMethodDef module_methods[] = {
+    {"columns", columns, METH_VARARGS,
+     "columns(payload, start, size, row_at, row_size, /)\n--\n\nIds, times and rows of messages "
+     "that are alike in all else; None if they are not."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
     {0, NULL},
@@ -290,6 +345,7 @@ static struct PyModuleDef module_def = {
     .m_name = "harness.protocol._outbox",
     .m_doc = "Calls on their way, in C; harness.protocol.outbox has the same in Python.",
     .m_size = 0,
+    .m_methods = module_methods,
     .m_slots = module_slots,
 };
 

@@ -9,9 +9,9 @@ from harness.run.exchange import Finding, Job
 from harness.run.link import Link
 from harness.run.peer_turns import Referee, Turns
 
-#: Calls of one turn: those that let a runtime compile what is hot, and those that count.
-WARMUP, OPERATIONS = 6_000, 14_000
-QUICK_WARMUP, QUICK_OPERATIONS = 2_000, 4_000
+#: Calls of one turn: those before (``Peer.warm`` times as many), and those that count.
+WARMUP, OPERATIONS = 4_000, 10_000
+QUICK_WARMUP, QUICK_OPERATIONS = 3_000, 4_000
 #: Calls that do nothing leave no rows to compare, so there is time for more of them.
 NOOPS = 2
 
@@ -42,7 +42,7 @@ async def _turn(link: Link, referee: Referee, turns: Turns, number: int, peer: P
         token=link.token,
         subscribed=workload.subscribed,
         in_flight=turns.scenario.load.in_flight,
-        warmup=warmup,
+        warmup=warmup * peer.warm,
         operations=operations,
         rows=workload.rows,
     )

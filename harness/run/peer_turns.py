@@ -21,8 +21,8 @@ from harness.run.link import Link
 from harness.stats import consistency
 
 #: Rounds of a comparison, and of a quick one: both peers take a turn in each.
-ROUNDS = 5
-QUICK_ROUNDS = 2
+ROUNDS = 4
+QUICK_ROUNDS = 3
 #: Seconds for a peer's window at the most, and for the rest of its process.
 WINDOW_S = 10.0
 REST_S = 40.0

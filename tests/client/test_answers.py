@@ -401,3 +401,100 @@ def test_it_says_what_it_is() -> None:
 
 async def _wait(one: Future) -> Any:
     return await one
+
+
+# --- callables -----------------------------------------------------------------------------------
+
+
+class Desk:
+    """What a client has: a port, a place where calls go, and the slow way."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.port = answers.Port(self.loop, self.flush_soon)
+        self.port.call = self.take
+        self.taken: list[Any] = []
+        self.slow: list[Any] = []
+        self.flushes = 0
+
+    def flush_soon(self) -> None:
+        self.port.flushing = True
+        self.flushes += 1
+
+    def take(self, name: str, args: bytes, waiter: Any) -> int:
+        self.taken.append((name, args, waiter))
+        return len(self.taken)
+
+    def slowly(self, *args: Any, **kwargs: Any) -> str:
+        self.slow.append((args, kwargs))
+        return "slowly"
+
+    def caller(self, parameters: int, encode: Callable[[Any], bytes]) -> Callable[..., Any]:
+        return answers.caller(self.port, "name", parameters, encode, self.slowly)
+
+
+@pytest.fixture
+def desk() -> Any:
+    if answers.caller is answers._slow_caller:
+        pytest.skip("the extensions in C were not built here")
+    desk = Desk()
+    yield desk
+    desk.loop.close()
+
+
+def text(values: tuple[Any, ...]) -> bytes:
+    return repr(values).encode()
+
+
+def test_plain_calls_are_taken_and_flushed_once(desk: Desk) -> None:
+    call = desk.caller(2, text)
+    first, second = call(1, "b"), call(None, [])
+    assert [(name, args) for name, args, _ in desk.taken] == [
+        ("name", b"(1, 'b')"),
+        ("name", b"(None, [])"),
+    ]
+    assert [waiter for _, _, waiter in desk.taken] == [first, second]
+    assert asyncio.isfuture(first)
+    assert not first.done()
+    assert (desk.flushes, desk.slow) == (1, [])
+
+
+def test_what_is_not_plain_goes_the_slow_way(desk: Desk) -> None:
+    call = desk.caller(2, text)
+    assert call(1) == call(1, 2, 3) == call(1, b=2) == "slowly"
+    desk.port.call = None
+    assert call(1, 2) == "slowly"
+    assert desk.slow == [((1,), {}), ((1, 2, 3), {}), ((1,), {"b": 2}), ((1, 2), {})]
+    assert (desk.taken, desk.flushes) == ([], 0)
+
+
+def test_a_call_that_fails_leaves_nothing_to_flush(desk: Desk) -> None:
+    def refuses(values: Any) -> bytes:
+        raise ValueError("it does not fit")
+
+    with pytest.raises(ValueError, match="does not fit"):
+        desk.caller(1, refuses)(1)
+
+    def full(name: str, args: bytes, waiter: Any) -> int:
+        raise BufferError("full")
+
+    desk.port.call = full
+    with pytest.raises(BufferError):
+        desk.caller(0, text)()
+    assert (desk.taken, desk.flushes) == ([], 0)
+
+
+def test_a_port_may_close_while_arguments_are_encoded(desk: Desk) -> None:
+    def closes(values: Any) -> bytes:
+        desk.port.call = None
+        return b""
+
+    assert desk.caller(0, closes)() == "slowly"
+    assert desk.taken == []
+
+
+def test_a_callable_shows_what_it_stands_for(desk: Desk) -> None:
+    call: Any = desk.caller(0, text)
+    assert repr(call) == repr(desk.slowly)
+    assert call.__wrapped__ == desk.slowly
+    assert call.encode is text

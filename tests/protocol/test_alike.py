@@ -66,14 +66,13 @@ def rows(list_: RowList | None) -> Any:
 
 
 def meaning(events: list[Any]) -> list[Any]:
-    """Who was told what; times of answers without rows are nobody's business."""
+    """Who was told what, and when it was."""
     found = []
     for event in events:
         for called in event.each() if isinstance(event, CalledAlike) else [event]:
             assert isinstance(called, Called)
             updates = [(x.table, rows(x.inserts), rows(x.deletes)) for x in called.updates]
-            time = called.timestamp if updates else None
-            found.append((called.waiter, updates, time, called.error))
+            found.append((called.waiter, updates, called.timestamp, called.error))
     return found
 
 
@@ -165,6 +164,52 @@ def test_damaged_bytes_mean_the_same_either_way(name: str, at: int, value: int, 
         slow = _outcome(damaged, len(outcomes), patch)
     fast = _outcome(damaged, len(outcomes), None)
     assert fast == slow
+
+
+COLUMNS = sorted({alike.columns, alike._columns}, key=repr)
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+@given(
+    sizes=st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+    count=st.integers(0, 6),
+    start=st.integers(0, 3),
+    spoilt=st.none() | st.tuples(st.integers(0, 200), st.integers(1, 255)),
+)
+def test_columns_of_messages(
+    columns: Any, sizes: tuple[int, int, int], count: int, start: int, spoilt: Any
+) -> None:
+    """Id, time and row may differ; a change of any other byte of any message is seen."""
+    head, row, tail = sizes
+    size = 13 + head + row + tail
+    data = bytearray(start)
+    for at in range(count):
+        data += b"\6" + (0xFFFFFFF0 + at).to_bytes(4, "little")
+        data += (-at).to_bytes(8, "little", signed=True)
+        data += bytes(range(1, 1 + head)) + bytes([at] * row) + bytes(range(50, 50 + tail))
+    differs = False
+    if spoilt is not None and count:
+        place = start + spoilt[0] % (size * count)
+        data[place] ^= spoilt[1]
+        inside = (place - start) % size
+        differs = count > 1 and not (1 <= inside < 13 or 13 + head <= inside < 13 + head + row)
+    found = columns(bytes(data), start, size, 13 + head, row)
+    assert found == alike._columns(bytes(data), start, size, 13 + head, row)
+    assert (found is None) == differs
+    if spoilt is None:
+        ids, times, rows = found
+        assert ids == [0xFFFFFFF0 + at for at in range(count)]
+        assert times == b"".join((-at).to_bytes(8, "little", signed=True) for at in range(count))
+        assert rows == b"".join(bytes([at] * row) for at in range(count))
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+@pytest.mark.parametrize(
+    "layout", [(0, 13, 12, 0), (0, 20, 14, 7), (0, 20, 13, -1), (1, 20, 13, 1), (0, 26, 27, 0)]
+)
+def test_messages_of_another_size_are_refused(columns: Any, layout: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="no messages of one size"):
+        columns(bytes(40), *layout)
 
 
 def _outcome(data: bytes, calls: int, patch: pytest.MonkeyPatch | None) -> Any:
