@@ -123,7 +123,7 @@ class TableCache:
                 return None
         elif key_of is None or old is None or key_of(self.codec.decode(gone)) != key:
             return None
-        elif come == gone:
+        elif come == gone and self._same(old, new):
             return []
         rows[key] = new
         return self._changed(old, new, wanted) if wanted or self._indexes else []
@@ -204,7 +204,7 @@ class TableCache:
                 rows[key] = change.new
             elif not after:
                 change = Change(rows.pop(key), None)
-            elif new is None or (went[2] == new[2] if went else self._same(old, new[0])):
+            elif new is None or ((went is None or went[2] == new[2]) and self._same(old, new[0])):
                 continue
             else:
                 change = Change(old, new[0])

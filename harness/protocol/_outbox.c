@@ -162,6 +162,66 @@ Outbox_answered(Outbox *self, PyObject *ids)
     Py_RETURN_NONE;
 }
 
+/* A number of four bytes; -1 if there are not that many. */
+static Py_ssize_t
+get_u32(const unsigned char *data, Py_ssize_t size, Py_ssize_t at)
+{
+    if (at > size - 4) return -1;
+    return (Py_ssize_t)(data[at] | (uint32_t)data[at + 1] << 8 | (uint32_t)data[at + 2] << 16
+                        | (uint32_t)data[at + 3] << 24);
+}
+
+/* TransactionUpdate of v1, uncompressed, committed and without rows: compression, tag, status, no
+ * tables; then time, identity, connection; name, reducer id, arguments, request id; energy and
+ * duration. Anything else is None, and then nothing is done. */
+static PyObject *
+Outbox_committed(Outbox *self, PyObject *const *given, Py_ssize_t count)
+{
+    static const unsigned char START[] = {0, 1, 0, 0, 0, 0, 0};
+    const Py_ssize_t time_at = 7, connection_at = 47, name_at = 63, rest = 4 + 16 + 8;
+    if (count != 2 || !PyBytes_Check(given[0]) || !PyBytes_Check(given[1])
+        || PyBytes_GET_SIZE(given[1]) != 16) {
+        PyErr_SetString(PyExc_TypeError, "committed takes a payload and a connection id");
+        return NULL;
+    }
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(given[0]);
+    Py_ssize_t size = PyBytes_GET_SIZE(given[0]);
+    if (self->names == NULL || size < name_at + 4 || memcmp(data, START, sizeof START)
+        || memcmp(data + connection_at, PyBytes_AS_STRING(given[1]), 16)) {
+        Py_RETURN_NONE;
+    }
+    Py_ssize_t name_size = get_u32(data, size, name_at), args_at = name_at + 4 + name_size + 4;
+    if (args_at > size) Py_RETURN_NONE;
+    Py_ssize_t args_size = get_u32(data, size, args_at), id_at = args_at + 4 + args_size;
+    if (args_size < 0 || id_at != size - rest) Py_RETURN_NONE;
+    PyObject *id = PyLong_FromUnsignedLong((unsigned long)get_u32(data, size, id_at));
+    if (id == NULL) return NULL;
+    PyObject *name = PyDict_GetItemWithError(self->names, id), *found = NULL;
+    PyObject *waiter = name == NULL ? NULL : PyDict_GetItemWithError(self->waiting, id);
+    if (waiter == NULL) {
+        if (!PyErr_Occurred()) found = Py_NewRef(Py_None);
+        goto done;
+    }
+    Py_ssize_t known_size;
+    const char *known = PyUnicode_AsUTF8AndSize(name, &known_size);
+    if (known == NULL) goto done;
+    if (known_size != name_size || memcmp(known, data + name_at + 4, (size_t)name_size)) {
+        found = Py_NewRef(Py_None);
+        goto done;
+    }
+    PyObject *time = PyBytes_FromStringAndSize((const char *)data + time_at, 8);
+    if (time == NULL) goto done;
+    found = PyTuple_Pack(2, waiter, time);
+    Py_DECREF(time);
+    if (found != NULL
+        && (PyDict_DelItem(self->waiting, id) < 0 || PyDict_DelItem(self->names, id) < 0)) {
+        Py_CLEAR(found);
+    }
+done:
+    Py_DECREF(id);
+    return found;
+}
+
 /* columns(payload, start, size, row_at, row_size): see harness.protocol.alike. */
 static PyObject *
 columns(PyObject *Py_UNUSED(module), PyObject *args)
@@ -294,6 +354,9 @@ static PyMethodDef Outbox_methods[] = {
      "call(name, args, waiter, /)\n--\n\nQueue a call; its request id."},
     {"say", (PyCFunction)Outbox_say, METH_O, "say(message, /)\n--\n\nQueue a message."},
     {"take", (PyCFunction)Outbox_take, METH_NOARGS, "take()\n--\n\nWhat was queued."},
+    {"committed", (PyCFunction)(void (*)(void))Outbox_committed, METH_FASTCALL,
+     "committed(payload, connection_id, /)\n--\n\nWho waits for a plain answer of v1, and when it "
+     "was; None if it is none."},
     {"answered", (PyCFunction)Outbox_answered, METH_O,
      "answered(ids, /)\n--\n\nThe waiters of these calls; None if one of them is nobody's."},
     {NULL, NULL, 0, NULL},

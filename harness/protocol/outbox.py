@@ -20,6 +20,9 @@ LAST_ID = (1 << 32) - 1
 
 _HEAD = struct.Struct("<BIBI")
 _FOOT = struct.Struct("<IB")
+#: How a plain answer of v1 begins: uncompressed, a transaction, committed, of no table.
+_PLAIN = b"\0\1\0\0\0\0\0"
+_CONNECTION = slice(47, 63)
 _U32 = struct.Struct("<I")
 
 
@@ -72,6 +75,30 @@ class PyOutbox:
         if len(set(ids)) < len(ids) or not self.waiting.keys() >= set(ids):
             return None
         return list(map(self.waiting.pop, ids))
+
+    def committed(self, payload: bytes, connection_id: bytes, /) -> tuple[Any, bytes] | None:
+        """Whose call of protocol v1 this says was committed, without rows, and when it was.
+
+        The waiter, who waits no longer, and the time (i64, microseconds, little-endian). None, and
+        nothing is done, if the payload says anything else, or of another connection's call.
+        """
+        if payload[:7] != _PLAIN or payload[_CONNECTION] != connection_id or len(payload) < 67:
+            return None
+        (name_size,) = _U32.unpack_from(payload, 63)
+        args_at = 67 + name_size + 4
+        if args_at + 4 > len(payload):
+            return None
+        id_at = args_at + 4 + _U32.unpack_from(payload, args_at)[0]
+        if id_at != len(payload) - 4 - 16 - 8:
+            return None
+        (request_id,) = _U32.unpack_from(payload, id_at)
+        name = self.names.get(request_id)
+        if name is None or request_id not in self.waiting:
+            return None
+        if payload[67 : 67 + name_size] != name.encode():
+            return None
+        del self.names[request_id]
+        return self.waiting.pop(request_id), payload[7:15]
 
     def _message(self, request_id: int, name: bytes, args: bytes) -> bytes:
         if self._version == 2:

@@ -259,6 +259,16 @@ def test_event_rows_are_told_and_not_kept(key: bool) -> None:
         assert list(table) == []
 
 
+def test_a_row_that_goes_and_comes_is_the_one_that_came() -> None:
+    """Even if it is not the one that was held, which no honest server says."""
+    table = cache(key=True)
+    table.apply([rows(A)], True)
+    assert table.apply([update([A2], [A2])], True) == [Change(A, A2)]
+    assert list(table) == [A2]
+    table.apply([update([A, B], [A])], False)
+    assert sorted(table, key=lambda row: row.id) == [A, B]
+
+
 # --- the fast path -------------------------------------------------------------------------------
 
 
