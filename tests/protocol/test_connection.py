@@ -18,6 +18,7 @@ from harness.protocol.connection import (
 )
 from harness.protocol.events import (
     Called,
+    CalledAlike,
     Changed,
     Died,
     Queried,
@@ -33,8 +34,10 @@ _LAST = (1 << 32) - 1
 
 
 def one(connection: Any, script: Any, message: Any) -> Any:
-    """The only event of a message."""
+    """The one thing that a message says."""
     (event,) = connection.receive(script.payload(message))
+    if isinstance(event, CalledAlike):
+        (event,) = event.each()
     return event
 
 
