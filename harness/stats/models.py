@@ -1,0 +1,109 @@
+"""What a series may do besides changing its level: drift, and follow a cycle."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats import significance
+from harness.stats.autoregression import Noise, noise
+
+#: A cycle must come round so often, and have so many points.
+_ROUNDS, _POINTS = 3, 3
+#: How much finer than the Fourier frequencies the grid of cycles is.
+_FINER = 4
+
+
+class Model(NamedTuple):
+    """What is fitted beside the levels: ``columns`` are n values each.
+
+    ``price`` is the evidence that it must bring to be believed. ``period`` is in points.
+    """
+
+    columns: NDArray[np.float64] | None
+    price: float
+    drifts: bool = False
+    period: float | None = None
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are fitted for it."""
+        return 0 if self.columns is None else self.columns.shape[1]
+
+
+#: Levels and nothing else.
+LEVELS = Model(None, 0.0)
+
+
+def drift(count: int) -> Model:
+    """A slope that all levels share."""
+    slope = (np.arange(count) - (count - 1) / 2) / count
+    return Model(slope[:, None], significance.SLOPE, drifts=True)
+
+
+def cycles(model: Model, errors: NDArray[np.float64], rho: float) -> list[Model]:
+    """The model with the strongest cycle in its errors, with one wave and with two.
+
+    ``rho`` is the part of an error that is passed on and not looked at.
+    """
+    frequency = _strongest(errors, rho)
+    if frequency is None:
+        return []
+    found = []
+    for waves in (1, 2):
+        if frequency * waves > 1 / _POINTS:
+            break
+        columns = _waves(len(errors), frequency, waves)
+        if model.columns is not None:
+            columns = np.column_stack([model.columns, columns])
+        price = model.price + significance.CYCLE + (waves - 1) * significance.HARMONIC
+        found.append(Model(columns, price, model.drifts, 1 / frequency))
+    return found
+
+
+def fit(
+    values: NDArray[np.float64], changes: list[int], model: Model
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least squares: the values without what the model has beside levels, and the errors."""
+    bounds = [0, *changes, len(values)]
+    rest = values
+    if model.columns is not None:
+        design = np.zeros((len(values), len(bounds) - 1 + model.parameters))
+        for place, (begin, end) in enumerate(pairwise(bounds)):
+            design[begin:end, place] = 1
+        design[:, len(bounds) - 1 :] = model.columns
+        solved = np.linalg.lstsq(design, values, rcond=None)[0]
+        rest = values - model.columns @ solved[len(bounds) - 1 :]
+    errors = np.empty_like(rest)
+    for begin, end in pairwise(bounds):
+        errors[begin:end] = rest[begin:end] - rest[begin:end].mean()
+    return rest, errors
+
+
+def left_over(values: NDArray[np.float64], changes: list[int], model: Model) -> Noise:
+    """The noise around a model with these changes."""
+    _, errors = fit(values, changes, model)
+    return noise(errors, 1 + len(changes) + model.parameters)
+
+
+def _strongest(errors: NDArray[np.float64], rho: float) -> float | None:
+    """The frequency, in rounds a point, at which the new part of the errors swings most."""
+    fresh = errors[1:] - rho * errors[:-1]
+    size = 1 << math.ceil(math.log2(_FINER * len(fresh)))
+    power = np.abs(np.fft.rfft(fresh - fresh.mean(), size)) ** 2
+    grid = np.arange(len(power)) / size
+    fitting = (grid >= _ROUNDS / len(errors)) & (grid <= 1 / _POINTS)
+    if not fitting.any():
+        return None
+    return float(grid[np.where(fitting, power, -1).argmax()])
+
+
+def _waves(count: int, frequency: float, number: int) -> NDArray[np.float64]:
+    turns = 2 * np.pi * frequency * np.arange(count)
+    return np.column_stack(
+        [wave(turns * k) for k in range(1, number + 1) for wave in (np.sin, np.cos)]
+    )

@@ -1,0 +1,47 @@
+"""Single points that stand out, told apart from changes.
+
+One bad measurement moves the mean of a short stretch as a change of level would. A point is a spike
+if it lies far from the median of itself and its neighbours; a new level is not, since its third
+point outvotes the old one. So a level has at least three points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Points on either side that a point is compared with.
+_REACH = 2
+#: Standard deviations of the noise, robustly taken, from which on a point is a spike.
+LIMIT = 4.0
+#: The median of absolute values of standard normal numbers, and of their differences.
+_MEDIAN_ABS, _MEDIAN_STEP = 0.6745, 0.9539
+
+
+def without(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values with spikes replaced by the median around them, and which those are.
+
+    In a series without noise any single or double deviation is one.
+    """
+    count = len(values)
+    if count < 2 * _REACH + 1:
+        return values.copy(), np.zeros(count, dtype=bool)
+    around = _medians(values)
+    distance = np.abs(values - around)
+    noise = max(
+        float(np.median(distance)) / _MEDIAN_ABS,
+        float(np.median(np.abs(np.diff(values)))) / _MEDIAN_STEP,
+    )
+    found = distance > LIMIT * noise
+    return np.where(found, around, values), found
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each point and its neighbours, of whom there are fewer at the ends."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1)
+    around = np.empty_like(values)
+    around[_REACH:-_REACH] = np.median(windows, axis=1)
+    for at in range(_REACH):
+        around[at] = np.median(values[: at + _REACH + 1])
+        around[-1 - at] = np.median(values[-(at + _REACH + 1) :])
+    return around
