@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 #: the command itself, again under that name.
 COMMANDS = {
     "build": "Compile a Python module to WebAssembly for real servers.",
+    "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",
     "publish": "Publish a module as a database on a real server.",
     "run": "Measure: start a target, drive it, check it, print the table.",

@@ -19,6 +19,8 @@ from harness.stats.autoregression import noise
 from harness.stats.models import LEVELS, Model
 from harness.stats.spikes import without
 
+#: Differences of this share of the values are those of computing with them.
+_ROUNDING = 1e-12
 #: Changes that are looked for: at most these, and at most one for so many points.
 _MOST, _SPACING = 60, 6
 #: So many of the first splits are tried as what hides a cycle.
@@ -76,10 +78,14 @@ def find(values: NDArray[np.float64], threshold: float = significance.LEVEL) -> 
     Fewer than six points never change. About 30 ms for 1,000 points; time grows as n log n while
     nothing happens, and with the number of changes.
     """
-    size = float(np.max(np.abs(values))) if len(values) else 0.0
-    if len(values) < 2 * splits.SHORTEST or size == 0.0:
+    if len(values) < 2 * splits.SHORTEST:
         return _NOTHING
-    clean, spiky = without(np.asarray(values, dtype=np.float64) / size)
+    centre = float(np.median(values))
+    apart = values - centre
+    size = float(np.max(np.abs(apart)))
+    if size <= _ROUNDING * float(np.max(np.abs(values))):
+        return _NOTHING
+    clean, spiky = without(apart / size)
     spikes = [int(at) for at in np.flatnonzero(spiky)]
     if float(np.ptp(clean)) == 0.0:
         return _NOTHING._replace(spikes=spikes)
@@ -88,7 +94,7 @@ def find(values: NDArray[np.float64], threshold: float = significance.LEVEL) -> 
     rest, errors = models.fit(clean, changes, model)
     left = noise(errors, 1 + len(changes) + model.parameters)
     return Found(
-        [search.describe(place, changes, rest, size) for place in range(len(changes))],
+        [search.describe(place, changes, rest, centre, size) for place in range(len(changes))],
         spikes,
         _slope(clean, changes, model) * size if model.drifts else None,
         model.period,
@@ -141,9 +147,14 @@ class _Search:
         return found
 
     def describe(
-        self, place: int, changes: list[int], rest: NDArray[np.float64], size: float
+        self,
+        place: int,
+        changes: list[int],
+        rest: NDArray[np.float64],
+        centre: float,
+        size: float,
     ) -> Change:
-        """One change with what is not known exactly about it."""
+        """One change, on the scale of the series, with what is not known exactly about it."""
         at = changes[place]
         begin = changes[place - 1] if place else 0
         end = changes[place + 1] if place + 1 < len(changes) else self._count
@@ -156,8 +167,8 @@ class _Search:
             at,
             max(begin + 1, at - reach),
             min(end - 1, at + reach),
-            float(before.mean()) * size,
-            float(after.mean()) * size,
+            centre + float(before.mean()) * size,
+            centre + float(after.mean()) * size,
             sd * math.sqrt(1 / len(before) + 1 / len(after)) * size,
             self._near(rest[begin:end], at - begin),
         )

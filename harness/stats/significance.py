@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 #: Evidence that a change of level must have.
-LEVEL = 11.5
+LEVEL = 12.0
 #: Evidence that a slope must have over the whole series, and a cycle and each further harmonic.
 SLOPE, CYCLE, HARMONIC = 10.0, 16.0, 8.0
 
