@@ -9,6 +9,7 @@ at which it errs.
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +111,8 @@ class _Search:
         self._values = values
         self._count = len(values)
         self._threshold = threshold
+        #: The first splits of levels alone, and of levels on a drift.
+        self._first: dict[bool, list[int]] = {}
         self._most = max(1, min(_MOST, self._count // _SPACING))
 
     def run(self) -> tuple[list[int], Model]:
@@ -131,10 +134,16 @@ class _Search:
 
     def _starts(self, changes: list[int], model: Model) -> list[tuple[Model, list[int]]]:
         """From where a cycle is looked for: it may hide a change, and a change may hide it."""
-        rest, _ = models.fit(self._values, [], LEVELS)
-        path = splits.path(rest, _FIRST)
-        hidden = [sorted(path[:number]) for number in range(len(path) + 1)]
-        return [(model, changes), *((LEVELS, known) for known in hidden if known != changes)]
+        starts = [(model, changes)]
+        for plain, first in ((LEVELS, _FIRST), (models.drift(self._count), 1)):
+            path = self._first.get(plain.drifts, [])[:first]
+            hidden = [sorted(path[:number]) for number in range(len(path) + 1)]
+            starts += [
+                (plain, known)
+                for known in hidden
+                if known != changes or plain.drifts is not model.drifts
+            ]
+        return starts
 
     def _cycles(self, changes: list[int], model: Model) -> list[Model]:
         """The model with the strongest cycles of its errors, and of what is new in them."""
@@ -184,12 +193,14 @@ class _Search:
         rest, _ = models.fit(self._values, [], model)
         best, kept = self._cost([], model), list[int]()
         changes: list[int] = []
-        for number, split in enumerate(splits.path(rest, self._most)):
+        for number, split in enumerate(islice(splits.path(rest), self._most)):
+            if number < _FIRST and model.period is None:
+                self._first.setdefault(model.drifts, []).append(split)
             changes = sorted([*changes, split])
             cost = self._cost(changes, model)
             if cost < best - 1e-9:
                 best, kept = cost, changes
-            elif number > 10 and cost > best + 6 * self._threshold:
+            elif number > 8 and cost > best + 5 * self._threshold:
                 break  # from here on it only becomes dearer
         return best, kept, model
 

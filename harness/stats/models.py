@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -69,19 +68,33 @@ def fit(
     values: NDArray[np.float64], changes: list[int], model: Model
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Least squares: the values without what the model has beside levels, and the errors."""
-    bounds = [0, *changes, len(values)]
-    rest = values
-    if model.columns is not None:
-        design = np.zeros((len(values), len(bounds) - 1 + model.parameters))
-        for place, (begin, end) in enumerate(pairwise(bounds)):
-            design[begin:end, place] = 1
-        design[:, len(bounds) - 1 :] = model.columns
-        solved = np.linalg.lstsq(design, values, rcond=None)[0]
-        rest = values - model.columns @ solved[len(bounds) - 1 :]
-    errors = np.empty_like(rest)
-    for begin, end in pairwise(bounds):
-        errors[begin:end] = rest[begin:end] - rest[begin:end].mean()
-    return rest, errors
+    starts = [0, *changes]
+    sizes = np.diff([*starts, len(values)])
+    flat = _around_levels(values, starts, sizes)
+    if model.columns is None:
+        return values, flat
+    # The levels are taken out of both sides first; a small system is left (Frisch, Waugh 1933).
+    columns = _around_levels(model.columns, starts, sizes)
+    solved = _solve(columns.T @ columns, columns.T @ flat)
+    return values - model.columns @ solved, flat - columns @ solved
+
+
+def _solve(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution of a small system, the smallest one if the columns depend on each other."""
+    try:
+        found: NDArray[np.float64] = np.linalg.solve(left, right)
+    except np.linalg.LinAlgError:
+        found = np.linalg.lstsq(left, right, rcond=None)[0]
+    return found
+
+
+def _around_levels(
+    values: NDArray[np.float64], starts: list[int], sizes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Values, or columns of them, minus the mean of their stretch."""
+    sums = np.add.reduceat(values, starts, axis=0)
+    means = sums / sizes if values.ndim == 1 else sums / sizes[:, None]
+    return values - np.repeat(means, sizes, axis=0)
 
 
 def left_over(values: NDArray[np.float64], changes: list[int], model: Model) -> Noise:

@@ -37,11 +37,6 @@ def without(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The median of each point and its neighbours, of whom there are fewer at the ends."""
+    """The median of each point and its neighbours; at the ends, that of the last five points."""
     windows = np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1)
-    around = np.empty_like(values)
-    around[_REACH:-_REACH] = np.median(windows, axis=1)
-    for at in range(_REACH):
-        around[at] = np.median(values[: at + _REACH + 1])
-        around[-1 - at] = np.median(values[-(at + _REACH + 1) :])
-    return around
+    return np.pad(np.median(windows, axis=1), _REACH, mode="edge")

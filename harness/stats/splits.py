@@ -8,6 +8,7 @@ Source: Kovács, Li, Bühlmann and Munk, "Seeded binary segmentation", Biometrik
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -19,23 +20,21 @@ SHORTEST = 3
 _DECAY = math.sqrt(2)
 
 
-def path(values: NDArray[np.float64], most: int) -> list[int]:
-    """At most so many places, each the first point of a new level, in the order of their gains.
+def path(values: NDArray[np.float64]) -> Iterator[int]:
+    """Places, each the first point of a new level, in the order of their gains.
 
     A gain is by how much the sum of squares falls if the stretch is split there.
     """
     sums = np.concatenate([[0.0], np.cumsum(values - values.mean())])
     parts = [_best(sums, length, starts) for length, starts in _layers(len(values))]
     if not parts:
-        return []
+        return
     begin, end, at, gain = (np.concatenate(column) for column in zip(*parts, strict=True))
-    found: list[int] = []
-    while len(found) < most and len(at):
+    while len(at):
         split = int(at[gain.argmax()])
-        found.append(split)
+        yield split
         apart = (begin >= split) | (end <= split)
         begin, end, at, gain = begin[apart], end[apart], at[apart], gain[apart]
-    return found
 
 
 def best(values: NDArray[np.float64]) -> int | None:

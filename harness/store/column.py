@@ -70,9 +70,11 @@ def _rows(name: str, text: str) -> Iterable[list[str]]:
 def _place(name: str, rows: list[list[str]], column: str) -> tuple[int, list[list[str]]]:
     """Where the column stands, and the rows below the header."""
     head = [cell.strip() for cell in rows[0]]
-    if column in head:
-        return head.index(column), rows[1:]
     headless = all(_number(cell) is not None or cell.lower() in MISSING for cell in head)
+    if len(head) > 1 and head == [str(number) for number in range(len(head))]:
+        headless = False  # what pandas calls columns that have no names
+    if column in head and not headless:
+        return head.index(column), rows[1:]
     if column.isdecimal() and int(column) < len(head):
         return int(column), rows if headless else rows[1:]
     shown = f"numbers 0 to {len(head) - 1}" if headless else ", ".join(map(repr, head[:20]))
