@@ -82,10 +82,10 @@ def fit(
 def _solve(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     """The solution of a small system, the smallest one if the columns depend on each other."""
     try:
-        found: NDArray[np.float64] = np.linalg.solve(left, right)
+        found = np.linalg.solve(left, right)
     except np.linalg.LinAlgError:
         found = np.linalg.lstsq(left, right, rcond=None)[0]
-    return found
+    return np.asarray(found, dtype=np.float64)
 
 
 def _around_levels(
