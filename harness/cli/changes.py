@@ -9,36 +9,91 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from harness.cli.changes_report import Found, Report
     from harness.series import Series
     from harness.stats.events import Event, Judged
 
 
+#: Rows of a table; nobody reads more.
+_MOST_ROWS = 60
+
+
 @click.command()
-@click.option("--csv", "file", metavar="FILE", required=True, help="Read a CSV file; - is stdin.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--csv", "file", metavar="FILE", help="Read a CSV file instead; - is stdin.")
 @click.option(
     "--column",
     metavar="NAME",
     default="value",
     show_default=True,
-    help="The column: its name, or its number from 0.",
+    help="The column of the CSV file: its name, or its number from 0.",
 )
 @click.option(
-    "--more-is-better", is_flag=True, help="A rate, say: a rise is an improvement, no regression."
+    "--more-is-better",
+    is_flag=True,
+    help="The column is a rate, say: a rise is an improvement, no regression.",
+)
+@click.option("-k", "wanted", metavar="TEXT", default="", help="Only benchmarks with this in it.")
+@click.option("--worse", is_flag=True, help="Only what became worse and still is.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Only changes of at least so much.",
+)
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="The share of the events of a report that may be false.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def changes(file: str, column: str, more_is_better: bool, as_json: bool) -> None:
+def changes(
+    folder: Path | None,
+    file: str | None,
+    column: str,
+    more_is_better: bool,
+    wanted: str,
+    worse: bool,
+    least: float,
+    level: float,
+    as_json: bool,
+) -> None:
     """Find where a history changed its level, and say how sure that is.
 
-    A change is a new level that lasts, not a spike, not a cycle, and not what noise does by itself;
-    harness/stats/METHOD.md explains it. With --json, `change_points` has the rows at which new
-    levels begin, counted from 0 without the header; an empty list says that nothing changed.
+    FOLDER holds results of asv, of any project. A change is a new level that lasts, not a spike,
+    not a cycle, and not what noise does by itself; of all events of a report at most --level are
+    false on average, however many benchmarks it has. harness/stats/METHOD.md explains it.
+
+    With --csv and --json, `change_points` has the rows at which new levels begin, counted from 0
+    without the header; an empty list says that nothing changed.
 
     \b
     Examples:
+      harness changes .asv/results
+      harness changes .asv/results -k Insert --worse --least 5
       harness changes --csv latency.csv --column p50
-      harness changes --csv rates.csv --column 2 --more-is-better --json
-      cut -d' ' -f3 log | harness changes --csv - --column 0
+      cut -d' ' -f3 log | harness changes --csv - --column 0 --json
     """
+    if (folder is None) == (file is None):
+        raise click.UsageError("name a folder of results, or a file with --csv")
+    if folder is not None:
+        from harness.cli.changes_report import of_folder
+
+        report = of_folder(folder, wanted, level)
+        _print_report(report, report.chosen(worse, least / 100), as_json)
+        return
+    assert file is not None
+    _column(file, column, more_is_better, as_json)
+
+
+# --- one column ----------------------------------------------------------------------------------
+
+
+def _column(file: str, column: str, more_is_better: bool, as_json: bool) -> None:
     import msgspec
 
     from harness.series import Better
@@ -50,7 +105,7 @@ def changes(file: str, column: str, more_is_better: bool, as_json: bool) -> None
         series = msgspec.structs.replace(series, better=Better.MORE)
     judged = judge(series)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(_plain(judged)), indent=1).decode())
+        _print_json(_plain(judged))
     else:
         _show(series, judged)
 
@@ -69,21 +124,19 @@ def _plain(judged: Judged) -> dict[str, Any]:
     return made | {"period": judged.period}
 
 
-def _show(series: Series, judged: Judged) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+def _print_json(made: Any) -> None:
+    import msgspec
 
+    click.echo(msgspec.json.format(msgspec.json.encode(made), indent=1).decode())
+
+
+def _show(series: Series, judged: Judged) -> None:
     click.echo(f"{series.name}: {judged.points:,} points, {_noise(judged)}")
     if not judged.events:
         click.echo("nothing changed")
     else:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("what", "at", "between", "before", "after", "by", "95 %", "", "p"):
-            table.add_column(name, justify="left" if name in ("what", "") else "right")
-        for event in judged.events:
-            table.add_row(*_row(event))
-        Console(width=100, highlight=False).print(table)
+        names = ("what", "at", "between", "before", "after", "by", "95 %", "", "p")
+        _table(names, ("what", ""), [_row(event) for event in judged.events])
     if judged.spikes:
         shown = ", ".join(map(str, judged.spikes[:12]))
         more = f" and {len(judged.spikes) - 12:,} more" if len(judged.spikes) > 12 else ""
@@ -100,13 +153,7 @@ def _noise(judged: Judged) -> str:
 
 
 def _row(event: Event) -> list[str]:
-    if event.ratio is None or event.ratio_interval is None:
-        by = f"{event.change:+.4g}"
-        interval = f"{event.interval[0]:+.3g} … {event.interval[1]:+.3g}"
-    else:
-        by = f"{event.ratio - 1:+.1%}"
-        interval = f"{event.ratio_interval[0] - 1:+.1%} … {event.ratio_interval[1] - 1:+.1%}"
-    state = event.direction.value + ("" if event.state.value == "open" else ", recovered")
+    by, interval = _sizes(event)
     return [
         event.kind.value,
         str(event.at),
@@ -115,6 +162,61 @@ def _row(event: Event) -> list[str]:
         f"{event.after:.4g}",
         by,
         interval,
-        state,
+        _state(event),
         f"{event.p:.1g}",
     ]
+
+
+def _sizes(event: Event) -> tuple[str, str]:
+    if event.ratio is None or event.ratio_interval is None:
+        low, high = event.interval
+        return f"{event.change:+.4g}", f"{low:+.3g} … {high:+.3g}"
+    low, high = event.ratio_interval
+    if event.ratio >= 10:
+        return f"×{event.ratio:.3g}", f"×{low:.3g} … ×{high:.3g}"
+    return f"{event.ratio - 1:+.1%}", f"{low - 1:+.1%} … {high - 1:+.1%}"
+
+
+def _state(event: Event) -> str:
+    return event.direction.value + ("" if event.state.value == "open" else ", recovered")
+
+
+# --- a report ------------------------------------------------------------------------------------
+
+
+def _print_report(report: Report, found: list[Found], as_json: bool) -> None:
+    if as_json:
+        _print_json(report.plain(found))
+        return
+    shown = found[:_MOST_ROWS]
+    click.echo(
+        f"{report.series:,} series, {report.points:,} points; {len(found):,} events"
+        f" at a false-discovery rate of {report.level:.0%}"
+    )
+    if report.doubtful:
+        click.echo(f"{report.doubtful:,} further events are not sure enough among so many series")
+    if found:
+        rows = [[one.name, one.commits, *_sizes(one.event), _state(one.event)] for one in shown]
+        _table(("benchmark", "commits", "by", "95 %", ""), ("benchmark", "commits", ""), rows)
+    if len(found) > len(shown):
+        click.echo(f"and {len(found) - len(shown):,} older ones; --json has all, -k chooses some")
+
+
+def _table(names: tuple[str, ...], left: tuple[str, ...], rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        side = "left" if name in left else "right"
+        table.add_column(
+            name,
+            justify=side,  # type: ignore[arg-type]  # one of rich's words
+            overflow="fold" if name == "benchmark" else "ellipsis",
+            no_wrap=name != "benchmark",
+            min_width=36 if name == "benchmark" else None,
+        )
+    for row in rows:
+        table.add_row(*row)
+    Console(width=100, highlight=False, markup=False).print(table)

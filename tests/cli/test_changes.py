@@ -59,3 +59,71 @@ def test_a_wrong_column_is_one_sentence(history: Path, capsys: pytest.CaptureFix
     assert seen.out == ""
     assert seen.err.count("\n") == 1
     assert "has no column 'speed'; it has: 'commit', 'value'" in seen.err
+
+
+# --- a folder of asv's results -------------------------------------------------------------------
+
+
+def asv_results(folder: Path) -> Path:
+    """Sixty commits of three benchmarks: one rises and stays, one falls, one is noise."""
+    rng = np.random.default_rng(4)
+    machine = folder / "box"
+    machine.mkdir(parents=True)
+    (machine / "machine.json").write_text('{"machine": "box", "version": 1}')
+    (folder / "benchmarks.json").write_text(
+        '{"suite.time_slow": {"unit": "seconds"}, "suite.rate": {"unit": "1/s"}, "version": 2}'
+    )
+    for at in range(60):
+        values = {
+            "suite.time_slow": 1.0 + 0.01 * rng.standard_normal() + (0.1 if at >= 40 else 0),
+            "suite.rate": 100 + rng.standard_normal() - (30 if at >= 20 else 0),
+            "suite.time_noise": 1.0 + 0.05 * rng.standard_normal(),
+        }
+        commit = f"{at:040x}"
+        (machine / f"{commit[-8:]}-env.json").write_text(
+            json.dumps(
+                {
+                    "commit_hash": commit,
+                    "date": 1_000 * at,
+                    "env_name": "env",
+                    "result_columns": ["result", "params"],
+                    "results": {name: [[value], []] for name, value in values.items()},
+                }
+            )
+        )
+    return folder
+
+
+def test_a_folder_of_results_is_one_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["changes", str(asv_results(tmp_path)), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["series"], said["points"], said["doubtful"]) == (3, 180, 0)
+    found = [
+        (event["benchmark"], int(event["commit_before"], 16), int(event["commit_after"], 16))
+        for event in said["events"]
+    ]
+    assert found == [("suite.time_slow", 39, 40), ("suite.rate", 19, 20)]
+    assert [event["direction"] for event in said["events"]] == ["worse", "worse"]
+
+
+def test_events_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(asv_results(tmp_path))
+    assert main(["changes", folder, "--worse", "--least", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "1 events at a false-discovery rate of 5%" in out
+    assert "suite.rate" in out
+    assert "suite.time_slow" not in out
+    assert max(map(len, out.splitlines())) <= 100
+    assert main(["changes", folder, "-k", "noise"]) == 0
+    assert "1 series, 60 points; 0 events" in capsys.readouterr().out
+
+
+def test_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["changes"]) == 2
+    assert "name a folder of results, or a file with --csv" in capsys.readouterr().err
+    assert main(["changes", str(tmp_path)]) == 1
+    seen = capsys.readouterr()
+    assert "has no results of asv" in seen.err
+    assert seen.err.count("\n") == 1
