@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.module.compiler import kinds as k
 from harness.module.compiler.frame import Frame
-from harness.module.compiler.source import Source, refuse
+from harness.module.compiler.source import Source, Untold, refuse
 from harness.module.compiler.values import (
     UNKNOWN,
     Checked,
@@ -117,7 +117,7 @@ class Base:
         ``label`` and ``type_`` name the place in the error that Python would raise when the value
         is encoded. Refuses what can never fit.
         """
-        if value.kind == kind:
+        if kind in (value.kind, k.UNTOLD):
             return value
         if isinstance(value.kind, k.Int) and isinstance(kind, k.Int):
             return self._ranged(value, value.kind, kind, label, type_, node)
@@ -153,17 +153,18 @@ class Base:
         if have.heap or want.heap or isinstance(have, k.Int) != isinstance(want, k.Int):
             refuse(node, f"{label} is {kind}, not {value.kind}")
         inner_type = t.option_payload(type_) if type_ is not None else None
+        places: list[int] = []
+        inside = Value(have, steps(lambda: self.f.get(places[-1]), lambda: self.frame.unbox(have)))
+        fitting = self.coerce(inside, want, label, inner_type, node)
 
         def emit() -> None:
             value.emit()
             kept = self.frame.temp("i32")
             self.f.tee(kept)
             with self.f.if_("i32"):
-                inside = Value(
-                    have, steps(lambda: self.f.get(kept), lambda: self.frame.unbox(have))
-                )
-                fitting = self.coerce(inside, want, label, inner_type, node)
+                places.append(kept)
                 fitting.emit()
+                places.pop()
                 self.frame.box(want)
                 self.f.else_()
                 self.f.i32(0)
@@ -182,8 +183,11 @@ class Base:
         if have.within(want):
             convert = steps(value.emit, lambda: self.frame.convert(have, want))
             return Value(want, convert, value.calls, value.constant)
-        if value.constant is not UNKNOWN or have.hi < want.lo or have.lo > want.hi:
+        if value.constant is not UNKNOWN:
             refuse(node, f"{label} lies between {want.lo} and {want.hi}; {value.constant} does not")
+        if have.hi < want.lo or have.lo > want.hi:
+            refuse(node, f"{label} lies between {want.lo} and {want.hi}; this never does: it lies "
+                         f"between {have.lo} and {have.hi}")  # fmt: skip
 
         def emit() -> None:
             value.emit()
@@ -228,6 +232,8 @@ class Base:
             return self._outer(node)
         if not isinstance(found, k.Kind):
             return found
+        if found == k.UNTOLD:
+            raise Untold
         if self.assigned is not None and node.id not in self.assigned:
             refuse(
                 node,
@@ -262,6 +268,10 @@ class Base:
         """Give a variable a value."""
         line = self.first_lines.setdefault(name, self.line(node))
         have = self.names.get(name)
+        if have == k.UNTOLD:
+            if self.assigned is not None:
+                self.assigned.add(name)
+            return lambda: None
         if not isinstance(value, Value):
             if isinstance(value, Context) and value.part == "ctx":
                 refuse(node, "the context cannot be assigned; use ctx itself")

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import SchemaError
 from harness.module.compiler import kinds as k
 from harness.module.compiler.shapes import default
-from harness.module.compiler.source import refuse
+from harness.module.compiler.source import Untold, refuse
 from harness.module.compiler.tables import Tables
 from harness.module.compiler.values import (
     UNKNOWN,
@@ -377,7 +377,7 @@ class Calls(Tables):
 
     def function(self, function: FunctionType, node: ast.Call, self_: Value | None) -> Value:
         """A call of one of the module's own functions."""
-        signature = self.unit.signature(function, node)
+        signature = self.unit.signature(function)
         values: list[Value] = []
         taken: dict[str, Value | None] = {}
         names = list(signature.parameters)
@@ -411,6 +411,8 @@ class Calls(Tables):
                 assert kind is not None
                 label = f"{function.__name__}({name})"
                 taken[name] = self.coerce(self.constant(standard, node), kind, label, None, node)
+        if signature.result == k.UNTOLD:
+            raise Untold
         values = [value for name in taken if (value := taken[name]) is not None]
         ordered = [value for name in names if (value := taken[name]) is not None]
 

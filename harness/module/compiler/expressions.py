@@ -11,7 +11,7 @@ from harness.module.compiler import kinds as k
 from harness.module.compiler.codecs import DATA, NBYTES, load_stored, new_object, store_field
 from harness.module.compiler.operators import Operators
 from harness.module.compiler.shapes import HEADER
-from harness.module.compiler.source import refuse
+from harness.module.compiler.source import Untold, refuse
 from harness.module.compiler.values import (
     UNKNOWN,
     Checked,
@@ -26,6 +26,7 @@ from harness.module.compiler.values import (
     show,
     steps,
 )
+from harness.wire.schema import TableDef
 
 _INSTEAD: dict[type[ast.AST], str] = {
     ast.Lambda: "a lambda; write a function",
@@ -377,7 +378,7 @@ class Expressions(Operators):
                 refuse(
                     node, f"there is no table {name!r}; there are {', '.join(self.unit.accessors)}"
                 )
-            return TableRef(table)
+            return self._table(table)
         return Method(of, name)
 
     def _value_attribute(self, of: Value, name: str, node: ast.AST) -> Checked:
@@ -485,10 +486,15 @@ class Expressions(Operators):
 
         return Value(k.STR, emit, of.calls or any(end.calls for end in ends))
 
+    def _table(self, table: TableDef) -> TableRef:
+        if table.name in self.unit.broken:
+            raise Untold
+        return TableRef(table)
+
     def _table_of(self, row: Any, node: ast.AST) -> Checked:
         tables = self.unit.tables_of(row)
         if len(tables) == 1:
-            return TableRef(tables[0])
+            return self._table(tables[0])
         name = getattr(row, "__name__", row)
         if not tables:
             refuse(node, f"{name} is not the row of a table")

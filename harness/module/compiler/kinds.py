@@ -114,6 +114,8 @@ BYTES = Plain("bytes", ("i32",), heap=True)
 IDENTITY = Plain("Identity", ("i32",), heap=True)
 CONNECTION_ID = Plain("ConnectionId", ("i32",), heap=True)
 SCHEDULE_AT = Plain("ScheduleAt", ("i32",), heap=True)
+#: That of what nothing is known of, because a refusal said so already.
+UNTOLD = Plain("?", ())
 #: What a call without a result gives.
 NOTHING = Plain("None", ())
 NONE = Option(None)

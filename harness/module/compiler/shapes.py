@@ -75,6 +75,8 @@ class Shapes:
             self.builder.sum(declared.name, [(c.__name__, c) for c in declared.classes])
         self._found: dict[Any, Shape] = {}
         self._open: list[Any] = []
+        #: What is wrong with fields: it is so wherever their class is used.
+        self.faults: set[str] = set()
 
     def all(self) -> list[Shape]:
         return list(self._found.values())
@@ -125,20 +127,26 @@ class Shapes:
             )
         self._open.append(class_)
         try:
-            ref = self.builder.product(class_)
-            product = self.builder.types[ref.index]
-            assert isinstance(product, t.Product)
-            fields, offset = [], HEADER
-            for name, element in zip(field_names(class_), product.elements, strict=True):
-                kind = self.kind(element.type, f"{class_.__name__}.{name}")
-                fields.append(Field(name, element.type, kind, offset))
-                offset += k.SIZES[k.stored(kind)]
+            made = self._laid_out(class_)
+        except SchemaError as error:
+            self.faults.add(str(error))
+            raise
         finally:
             self._open.pop()
-        size = -(-offset // 8) * 8
-        made = Shape(class_, tuple(fields), size, FIRST_ID + len(self._found))
         self._found[class_] = made
         return made
+
+    def _laid_out(self, class_: Any) -> Shape:
+        ref = self.builder.product(class_)
+        product = self.builder.types[ref.index]
+        assert isinstance(product, t.Product)
+        fields, offset = [], HEADER
+        for name, element in zip(field_names(class_), product.elements, strict=True):
+            kind = self.kind(element.type, f"{class_.__name__}.{name}")
+            fields.append(Field(name, element.type, kind, offset))
+            offset += k.SIZES[k.stored(kind)]
+        size = -(-offset // 8) * 8
+        return Shape(class_, tuple(fields), size, FIRST_ID + len(self._found))
 
 
 def default(class_: Any, name: str) -> Any:

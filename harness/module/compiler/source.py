@@ -20,6 +20,10 @@ class Refusal(Exception):
         self.message, self.line = message, line
 
 
+class Untold(Exception):
+    """Something depends on what was refused before: there is nothing to say about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The tree of one function, with lines as in its file."""

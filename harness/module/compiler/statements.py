@@ -10,7 +10,8 @@ from harness.errors import ReducerError
 from harness.module.compiler import kinds as k
 from harness.module.compiler.codecs import DATA, store_field, store_stored
 from harness.module.compiler.frame import REFUSED
-from harness.module.compiler.loops import Emit, Loops, Turn
+from harness.module.compiler.loops import Emit, Turn
+from harness.module.compiler.recovery import Recovering, nothing
 from harness.module.compiler.source import refuse
 from harness.module.compiler.values import UNKNOWN, Context, Known, Value, show
 
@@ -32,7 +33,7 @@ _INSTEAD: dict[type[ast.AST], str] = {
 _ROUNDS = 40
 
 
-class Compiler(Loops):
+class Compiler(Recovering):
     """Compiles one function."""
 
     result: k.Kind
@@ -55,6 +56,13 @@ class Compiler(Loops):
         return emit
 
     def statement(self, node: ast.stmt) -> Emit:
+        emit = self.tried(node, node, lambda: self._handled(node))
+        if emit is None:
+            self.beyond(node, self.body)
+            return nothing
+        return emit
+
+    def _handled(self, node: ast.stmt) -> Emit:
         handler: Callable[[Any], Emit] | None = getattr(
             self, f"_{type(node).__name__.lower()}_statement", None
         )
@@ -244,7 +252,7 @@ class Compiler(Loops):
     # --- ways ------------------------------------------------------------------------------------
 
     def _if_statement(self, node: ast.If) -> Emit:
-        test, _, known = self.condition(node.test)
+        test, known = self._tested(node, node.test)
         before = self._copy()
         yes = self.body(node.body)
         after_yes, self.assigned = self.assigned, before
@@ -264,13 +272,18 @@ class Compiler(Loops):
 
         return emit
 
+    def _tested(self, node: ast.stmt, test: ast.expr) -> tuple[Emit, Any]:
+        """How to leave the truth of a condition, and the truth if it is known."""
+        found = self.tried(node, test, lambda: self.condition(test))
+        return (nothing, UNKNOWN) if found is None else (found[0], found[2])
+
     def _copy(self) -> set[str] | None:
         return None if self.assigned is None else set(self.assigned)
 
     def _while_statement(self, node: ast.While) -> Emit:
         if node.orelse:
             refuse(node, "while … else is not compiled; use a variable")
-        test, _, known = self.condition(node.test)
+        test, known = self._tested(node, node.test)
         before = self._copy()
         outer, self.breaks = self.breaks, []
         body = self.body(node.body)
@@ -297,18 +310,27 @@ class Compiler(Loops):
     def _for_statement(self, node: ast.For) -> Emit:
         if node.orelse:
             refuse(node, "for … else is not compiled; use a variable")
-        over = self.over(node.iter)
+        over = self.tried(node, node.iter, lambda: self.over(node.iter))
         before = self._copy()
-        bound = self.bind(node.target, over.items)
+        bound: Emit | None = None
+        if over is not None:
+            items = over.items
+            bound = self.tried(node, node.target, lambda: self.bind(node.target, items))
+        else:
+            self.lose(node.target)
         outer, self.breaks = self.breaks, []
         body = self.body(node.body)
         self.assigned, self.breaks = before, outer
 
+        if over is None or bound is None:
+            return nothing
+        run, begin = over.run, bound
+
         def turn() -> None:
-            bound()
+            begin()
             body()
 
-        return lambda: over.run(turn)
+        return lambda: run(turn)
 
     breaks: list[set[str] | None]
 
@@ -331,10 +353,16 @@ class Compiler(Loops):
     def _match_statement(self, node: ast.Match) -> Emit:
         """As a row of ifs: patterns are values, ``|`` of them, or ``_``."""
         name = f"match at {node.lineno}"
-        keep = self.assign(name, self.value(node.subject), node)
+        subject = ast.copy_location(ast.Name(name, ast.Store()), node)
+        keep = self.tried(
+            node, node.subject, lambda: self.assign(name, self.value(node.subject), node)
+        )
+        if keep is None:
+            self.lose(subject)
+            keep = nothing
         rest: list[ast.stmt] = []
         for case in reversed(node.cases):
-            test = self._pattern(case.pattern, name)
+            test = self._tried_pattern(case.pattern, name)
             if case.guard is not None:
                 test = ast.BoolOp(ast.And(), [test, case.guard])
             chosen = ast.If(test, case.body, rest)
@@ -346,6 +374,13 @@ class Compiler(Loops):
             body()
 
         return emit
+
+    def _tried_pattern(self, pattern: ast.pattern, name: str) -> ast.expr:
+        test = self.tried(pattern, pattern, lambda: self._pattern(pattern, name))
+        if test is not None:
+            return test
+        always = ast.copy_location(ast.Constant(True), pattern)
+        return ast.fix_missing_locations(always)
 
     def _pattern(self, pattern: ast.pattern, name: str) -> ast.expr:
         subject = ast.copy_location(ast.Name(name, ast.Load()), pattern)
@@ -373,7 +408,7 @@ class Compiler(Loops):
                     refuse(node, "this function returns None; annotate what it returns")
             else:
                 value = self.coerce(value, self.result, self.result_label, None, node)
-        elif self.result != k.NOTHING:
+        elif self.result not in (k.NOTHING, k.UNTOLD):
             if not isinstance(self.result, k.Option):
                 refuse(node, f"this function returns {self.result}")
             value = Value(self.result, lambda: self.f.i32(0))
@@ -444,7 +479,11 @@ class Compiler(Loops):
     # --- the whole -------------------------------------------------------------------------------
 
     def compile(self, parameters: dict[str, k.Kind | None], result: k.Kind, label: str) -> int:
-        """Compile the function; the size of its frame in bytes. Raises ``Refusal``."""
+        """Compile the function; the size of its frame in bytes.
+
+        What is refused is told to the unit; a function with problems has no code.
+        """
+        self.refused = set()
         self.result, self.result_label = result, label
         self.turns: list[Turn] = []
         statements = self.source.tree.body
@@ -462,8 +501,10 @@ class Compiler(Loops):
             if not self.grown:
                 break
         ends = self.assigned is not None
-        if ends and result != k.NOTHING and not isinstance(result, k.Option):
+        if ends and result not in (k.NOTHING, k.UNTOLD) and not isinstance(result, k.Option):
             refuse(self.source.tree, f"{self.source.name} may end without returning {result}")
+        if self.incomplete or k.UNTOLD in (result, *self.names.values()):
+            return 0
         self._emit(body, parameters, result)
         return self.frame.finish()
 

@@ -97,6 +97,9 @@ class Unit:
         self._now = ""
         self._stack = 0
         self.problems: list[str] = []
+        #: Tables of which a problem is told: what depends on one of theirs is none.
+        self.broken: set[str] = set()
+        self._told: set[str] = set()
         self.sender = self.blob(bytes(32), fresh=True)
         self._connection = self.blob(bytes(16), fresh=True)
 
@@ -127,6 +130,20 @@ class Unit:
     def file(self, name: str) -> int:
         """The number of a source file, from 1 on."""
         return self._files.setdefault(name, len(self._files) + 1)
+
+    # --- problems --------------------------------------------------------------------------------
+
+    def problem(self, file: str, line: int, message: str) -> None:
+        """Note that something does not compile; a fault of a class where it is met first."""
+        if message in self.shapes.faults:
+            if message in self._told:
+                return
+            self._told.add(message)
+        self.problems.append(f"{file}:{line}: {message}")
+
+    def _declared_wrong(self, function: Any, error: object) -> None:
+        code = function.__code__
+        self.problem(code.co_filename, code.co_firstlineno, str(error))
 
     # --- the module ------------------------------------------------------------------------------
 
@@ -188,47 +205,72 @@ class Unit:
 
     # --- functions -------------------------------------------------------------------------------
 
-    def signature(self, function: FunctionType, node: ast.AST) -> Signature:
+    def signature(self, function: FunctionType) -> Signature:
         """How a function is called; it is compiled later."""
         found = self._signatures.get(function)
         if found is None:
-            try:
-                found = self._declare(function)
-            except SchemaError as error:
-                refuse(node, str(error))
+            found = self._declare(function)
         self._calls.setdefault(self._now, set()).add(found.name)
         return found
 
     def _declare(self, function: FunctionType) -> Signature:
-        hints = hints_of(function)
+        """The signature; what is wrong with it is told at the function's own line."""
         parameters: dict[str, k.Kind | None] = {}
         name = function.__name__
         owner = self._owner(function)
+        try:
+            hints = hints_of(function)
+        except SchemaError as error:
+            self._declared_wrong(function, error)
+            hints = dict.fromkeys((*inspect.signature(function).parameters, "return"), UNKNOWN)
         for parameter in inspect.signature(function).parameters.values():
-            label = f"{name}({parameter.name})"
-            annotation = hints.get(parameter.name)
-            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                raise SchemaError(f"{label}: * and ** parameters are not compiled")
-            if annotation is ReducerContext:
-                parameters[parameter.name] = None
-            elif annotation is None and owner is not None and not parameters:
-                parameters[parameter.name] = k.Struct(owner)
-            elif annotation is None:
-                raise SchemaError(f"{label} has no type; annotate it")
-            else:
-                parameters[parameter.name] = self._plain(annotation, label)
-        if "return" not in hints:
-            raise SchemaError(f"{name} does not say what it returns; annotate it with -> …")
-        result: k.Kind = k.NOTHING
-        if hints["return"] not in (None, type(None)):
-            result = self._plain(hints["return"], f"{name}()")
-        made = Signature(f"{function.__qualname__} {len(self._signatures)}", parameters, result)
+            try:
+                kind = self._parameter(parameter, name, hints, None if parameters else owner)
+            except SchemaError as error:
+                self._declared_wrong(function, error)
+                kind = k.UNTOLD
+            parameters[parameter.name] = kind
+        made = Signature(
+            f"{function.__qualname__} {len(self._signatures)}",
+            parameters,
+            self._result(function, hints),
+        )
         self._signatures[function] = made
         self._waiting.append((function, made))
         return made
 
+    def _parameter(
+        self, parameter: inspect.Parameter, function: str, hints: dict[str, Any], owner: Any
+    ) -> k.Kind | None:
+        """Its kind; None is the context. ``owner`` is the class if it may be ``self``."""
+        label = f"{function}({parameter.name})"
+        annotation = hints.get(parameter.name)
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise SchemaError(f"{label}: * and ** parameters are not compiled; name each")
+        if annotation is ReducerContext:
+            return None
+        if annotation is None and owner is not None:
+            return k.Struct(owner)
+        if annotation is None:
+            raise SchemaError(f"{label} has no type; annotate it")
+        return self._plain(annotation, label)
+
+    def _result(self, function: FunctionType, hints: dict[str, Any]) -> k.Kind:
+        name = function.__name__
+        try:
+            if "return" not in hints:
+                raise SchemaError(f"{name} does not say what it returns; annotate it with -> …")
+            if hints["return"] in (None, type(None)):
+                return k.NOTHING
+            return self._plain(hints["return"], f"{name}()")
+        except SchemaError as error:
+            self._declared_wrong(function, error)
+            return k.UNTOLD
+
     def _plain(self, annotation: Any, label: str) -> k.Kind:
         """The kind of a function's own value: an ``int`` that goes into no column may be any."""
+        if annotation is UNKNOWN:
+            return k.UNTOLD
         return k.Int(*k.W128) if annotation is int else self.shapes.annotated(annotation, label)[1]
 
     def _owner(self, function: FunctionType) -> Any:
@@ -260,9 +302,9 @@ class Unit:
         try:
             self._stack += compiler.compile(signature.parameters, signature.result, label)
         except Refusal as refusal:
-            self.problems.append(f"{source.file}:{refusal.line}: {refusal.message}")
+            self.problem(source.file, refusal.line, refusal.message)
         except SchemaError as error:
-            self.problems.append(f"{source.file}:{source.tree.lineno}: {error}")
+            self.problem(source.file, source.tree.lineno, str(error))
 
     def _recursion(self) -> None:
         """A function that calls itself would need a stack without bounds."""
@@ -321,10 +363,9 @@ class Unit:
         helpers.declare(self.assembler)
         helpers.define(self)
         self._log()
-        if not self.problems:  # what is wrong with a table is wrong wherever it is used
-            self._reducers()
-            self._compile_waiting()
-            self._recursion()
+        self._reducers()
+        self._compile_waiting()
+        self._recursion()
         if self.problems:
             raise SchemaError("\n".join(sorted(dict.fromkeys(self.problems), key=_order)))
         definition = self._definition()
@@ -351,7 +392,9 @@ class Unit:
             try:
                 self.shapes.shape(self.row_class(table))
             except SchemaError as error:
-                self.problems.append(f"{where}: {error}")
+                file, _, line = where.rpartition(":")
+                self.problem(file, int(line), str(error))
+                self.broken.add(table.name)
 
     def _definition(self) -> ModuleDef:
         """The definition without defaults of columns, which servers of 1.x do not know."""
@@ -515,23 +558,22 @@ class Unit:
         function = self.compiled.functions[reducer.name]
         name = f"reducer {reducer.name}"
         f = self.assembler.function(name)
-        try:
-            parameters = list(inspect.signature(function).parameters)
-            hints = hints_of(function)
-            hints.setdefault(parameters[0], ReducerContext)
-            kinds: dict[str, k.Kind | None] = {parameters[0]: None}
-            for parameter in parameters[1:]:
-                label = f"{reducer.name}({parameter})"
+        parameters = list(inspect.signature(function).parameters)
+        hints = hints_of(function)
+        kinds: dict[str, k.Kind | None] = {parameters[0]: None}
+        for parameter in parameters[1:]:
+            label = f"{reducer.name}({parameter})"
+            try:
                 type_, kinds[parameter] = self.shapes.annotated(hints[parameter], label)
                 f.call(self.codecs.reader(type_))
-            signature = Signature(f"{reducer.name} itself", kinds, k.NOTHING)
-            f.call(signature.name)
-            self._waiting.append((function, signature))  # type: ignore[arg-type]  # reducers are functions
-            # It may call helpers, and helpers it.
-            self._signatures[function] = signature
-        except SchemaError as error:
-            code = function.__code__
-            self.problems.append(f"{code.co_filename}:{code.co_firstlineno}: {error}")
+            except SchemaError as error:
+                self._declared_wrong(function, error)
+                kinds[parameter] = k.UNTOLD
+        signature = Signature(f"{reducer.name} itself", kinds, k.NOTHING)
+        f.call(signature.name)
+        self._waiting.append((function, signature))  # type: ignore[arg-type]  # reducers are functions
+        # It may call helpers, and helpers it.
+        self._signatures[function] = signature
         return name
 
     def _finished(self) -> bytes:
