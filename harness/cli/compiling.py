@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from threading import current_thread, main_thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,9 @@ from harness.errors import HarnessError, SchemaError
 if TYPE_CHECKING:
     from harness.module import Module
     from harness.module.compiler import Artefact
+
+#: Seconds that a module's import may take; it only has to declare things.
+IMPORT_S = 30.0
 
 #: Problems as the compiler gives them, and as the checks of a definition do.
 _PLACE_FIRST = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)")
@@ -29,7 +35,7 @@ def valid(what: str) -> Module:
     from harness.module import load
 
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _limited(IMPORT_S):
             module = load(what)
             module.definition()
     except SchemaError as error:
@@ -37,9 +43,32 @@ def valid(what: str) -> Module:
         raise SchemaError(
             _lines(str(error)) if cause is None else _import_problem(what, cause)
         ) from None
-    except (HarnessError, SystemExit) as error:
+    except (HarnessError, SystemExit, _TooLong) as error:
         raise SchemaError(_import_problem(what, error)) from None
     return module
+
+
+class _TooLong(BaseException):
+    """Raised within code that has run for too long; no ``except Exception`` of its own stops it."""
+
+
+@contextmanager
+def _limited(limit_s: float) -> Iterator[None]:
+    """Raise ``_TooLong`` within what runs longer, where the system can: not on Windows."""
+    if not hasattr(signal, "setitimer") or current_thread() is not main_thread():
+        yield
+        return
+
+    def over(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def compiled(module: Module) -> Artefact:
@@ -94,6 +123,11 @@ def _import_problem(what: str, error: BaseException) -> str:
     place = _own_place(error.__traceback__) or what
     if isinstance(error, SystemExit):
         return f"{place}: the module ends the program when it is imported"
+    if isinstance(error, _TooLong):
+        return (
+            f"{place}: the import of the module did not end within {IMPORT_S:g} s; do no work"
+            " outside of functions"
+        )
     text = " ".join(str(error).split())
     return f"{place}: the module cannot be imported: {kind}{': ' if text else ''}{text}"
 

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 
 import harness.module
 from harness.cli import build as command
-from harness.cli import main
+from harness.cli import compiling, main
 from harness.errors import PlanError, StoreError
 from harness.wire import schema_json
 
@@ -144,6 +146,29 @@ def test_what_is_no_module(
     assert said in told.err
     assert "Traceback" not in told.err
     assert told.out == ""
+    assert left() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "while True:\n    pass",
+        "import time\ntime.sleep(600)",
+        "try:\n    input()\nexcept Exception:\n    pass",
+    ],
+)
+def test_an_import_that_does_not_end(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, write = os.pipe()
+    with os.fdopen(read) as nothing, os.fdopen(write):
+        monkeypatch.setattr("sys.stdin", nothing)
+        monkeypatch.setattr(compiling, "IMPORT_S", 0.2)
+        assert main(["build", source(text)]) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"chat.py:[12]: the import of the module did not end within 0.2 s", said)
+    assert "Traceback" not in said
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert left() == []
 
 
