@@ -13,6 +13,15 @@ NAMES = (
     "codec", "cache", "peers",
 )  # fmt: skip
 
+#: Comparisons of fresh processes in turns take longer than a quick run may: they are part of one
+#: only if they are named.
+LONG = ("peers",)
+
+
+def quick_classes() -> list[tuple[str, Any]]:
+    """What a quick run measures if nothing else is asked for."""
+    return classes(tuple(name for name in NAMES if name not in LONG))
+
 
 def classes(names: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
     """Name and class of every suite class, as in ``tables.Insert``.

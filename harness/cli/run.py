@@ -19,7 +19,7 @@ from harness.cli import INTERRUPTED, OK, VOIDED
 @click.argument("suites", nargs=-1)
 @click.option("-k", "expression", default="", metavar="EXPR", help="Only scenarios whose name "
               "holds these words; and, or, not and parentheses join them.")  # fmt: skip
-@click.option("--quick", is_flag=True, help="Fewer scenarios and shorter ones: under 30 seconds.")
+@click.option("--quick", is_flag=True, help="Fewer, shorter scenarios, no peers: under 30 s.")
 @click.option("--target", "targets", multiple=True, metavar="TARGET", help="What to measure: "
               "embedded (the default), standalone, standalone:VERSION, or the URI of a server; "
               "several are measured in turn and printed side by side. The database `bench` of a "

@@ -18,7 +18,7 @@ from harness.run import fitting
 from harness.run.suites import combinations, key, quickly
 from harness.targets.choice import Choice, choose
 from harness.targets.process import SERVER_DIED
-from suites.catalog import classes
+from suites.catalog import classes, quick_classes
 from suites.claims import CLAIMS
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Session:
         self._wanted = [
             (name, suite, [x for x in combinations(suite, quick)
                            if wanted(f"{name} {key(x)} {suite.title}")])
-            for name, suite in classes(suites)
+            for name, suite in (
+                classes(suites) if suites or expression or not quick else quick_classes()
+            )
         ]  # fmt: skip
         if not any(chosen for _, _, chosen in self._wanted):
             raise PlanError(f"nothing to measure: no scenario fits -k {expression!r}")

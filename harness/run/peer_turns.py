@@ -21,7 +21,7 @@ from harness.run.link import Link
 from harness.stats import consistency
 
 #: Rounds of a comparison, and of a quick one: both peers take a turn in each.
-ROUNDS = 4
+ROUNDS = 3
 QUICK_ROUNDS = 3
 #: Seconds for a peer's window at the most, and for the rest of its process.
 WINDOW_S = 10.0

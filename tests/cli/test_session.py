@@ -133,3 +133,17 @@ def test_json_names_target_and_protocol_of_each_row(
     assert {(row["target"], row["protocol"]) for row in rows} == {
         ("embedded", "v3"), ("standalone 1.2.0", "v3"),
     }  # fmt: skip
+
+
+def test_peers_are_part_of_a_quick_run_only_if_they_are_named(
+    session: Callable[..., Session],
+) -> None:
+    """They would take longer than all else; the full run has them."""
+
+    def suites(made: Session) -> set[str]:
+        return {name.partition(".")[0] for name, _, chosen in made._wanted if chosen}
+
+    assert "peers" not in suites(session(quick=True))
+    assert suites(session(quick=True)) | {"peers"} == suites(session())
+    assert suites(session("peers", quick=True)) == {"peers"}
+    assert suites(session(quick=True, expression="peers")) == {"peers"}
