@@ -170,7 +170,7 @@ def _load(path: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
 def _stored(stored: Any, columns: Any) -> tuple[Any, Any, str]:
     """Values, parameters and version of a benchmark's result, of either version of the form."""
     if isinstance(stored, list) and isinstance(columns, list):
-        named = dict(zip(columns, stored, strict=False))
+        named = {str(name): part for name, part in zip(columns, stored, strict=False)}
         return named.get("result"), named.get("params"), str(named.get("version") or "")
     if isinstance(stored, dict):
         return stored.get("result"), stored.get("params"), str(stored.get("version") or "")
