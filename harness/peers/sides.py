@@ -12,7 +12,7 @@ PACKAGES = {"v3": "2.10.1", "v2": "2.10.1", "v1": "1.12.0"}
 
 #: V8 needs some 20,000 calls until a call costs no less any more: after 2,000 one still costs twice
 #: as much. Python compiles nothing, and is as quick after 2,000 as after 60,000.
-WARM = 5
+WARM = 6
 
 _HERE = Path(__file__).parent
 

@@ -10,10 +10,8 @@ from harness.run.link import Link
 from harness.run.peer_turns import Referee, Turns
 
 #: Calls of one turn: those before (``Peer.warm`` times as many), and those that count.
-WARMUP, OPERATIONS = 4_000, 10_000
-QUICK_WARMUP, QUICK_OPERATIONS = 3_000, 4_000
-#: Calls that do nothing leave no rows to compare, so there is time for more of them.
-NOOPS = 2
+WARMUP, OPERATIONS = 3_000, 8_000
+QUICK_WARMUP, QUICK_OPERATIONS = 2_500, 3_000
 
 
 async def measure(job: Job, turns: Turns) -> Finding:
@@ -61,4 +59,4 @@ async def _turn(link: Link, referee: Referee, turns: Turns, number: int, peer: P
 def _operations(turns: Turns) -> tuple[int, int]:
     if turns.quick:
         return QUICK_WARMUP, QUICK_OPERATIONS
-    return WARMUP, OPERATIONS * (NOOPS if turns.scenario.options["call"] == "noop" else 1)
+    return WARMUP, OPERATIONS
