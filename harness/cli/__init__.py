@@ -6,6 +6,7 @@ A command's module is imported when that command is used, so that ``harness --he
 from __future__ import annotations
 
 import importlib
+import keyword
 import signal
 import sys
 
@@ -14,11 +15,13 @@ import click
 from harness.errors import HarnessError
 
 #: Command -> its line in the help. The module of a command has the command's name, and in it is
-#: the command itself, again under that name.
+#: the command itself, again under that name; a word of Python has a _ behind it.
 COMMANDS = {
     "build": "Compile a Python module to WebAssembly for real servers.",
     "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",
+    "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
+    "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a real server.",
     "run": "Measure: start a target, drive it, check it, print the table.",
     "server": "Install, list and remove real servers.",
@@ -42,9 +45,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(
-            importlib.import_module(f"harness.cli.{cmd_name}"), cmd_name
-        )
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"harness.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

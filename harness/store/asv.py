@@ -3,7 +3,7 @@
 ``results/benchmarks.json`` has names, units and parameters; ``results/MACHINE/machine.json`` the
 machine; ``results/MACHINE/COMMIT-ENVIRONMENT.json`` what was measured: in version 2 a list of
 columns for each benchmark, in version 1 a number or an object. Source: ``asv/results.py`` of asv
-0.4 to 0.6. Samples and profiles stay in the files.
+0.4 to 0.6. Samples are read if asked for; profiles stay in the files.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import itertools
 import json
 import math
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from harness.errors import StoreError
 from harness.series import Better, Point, Series
@@ -26,6 +26,9 @@ MOST_COMBINATIONS = 1 << 16
 
 #: Told of files: how many of how many were read.
 Progress = Callable[[int, int], None]
+#: Samples, and the ends of the interval; NaN if there is none.
+_Details: TypeAlias = tuple[tuple[float, ...], float, float]
+_NONE: _Details = ((), math.nan, math.nan)
 
 
 def is_results(folder: Path) -> bool:
@@ -39,12 +42,16 @@ def read(
     wanted: Callable[[str], bool] = lambda name: True,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda done, all: None,
+    samples: bool = False,
+    order: Mapping[str, int] | None = None,
 ) -> Iterator[Series]:
     """One series for each benchmark, parameters, machine, environment and version of the benchmark.
 
-    Points stand by the dates of their commits. What failed (null) or was skipped (NaN) is a point
-    without a value; a commit that was not measured has no point. A file that is damaged is left
-    out, and ``warn`` is told which.
+    Points stand by the dates of their commits; with ``order`` (from hash to place, as
+    ``commits.first_parents`` gives it) those that it has come first, by place. What failed (null)
+    or was skipped (NaN) is a point without a value; a commit that was not measured has no point. A
+    file that is damaged is left out, and ``warn`` is told which. With ``samples`` points have them,
+    and the interval at 99 %, where asv stored them; without, a large history needs less memory.
 
     Raises ``StoreError`` if the folder has no results.
     """
@@ -60,7 +67,7 @@ def read(
         for path in sorted(machine.glob("*.json"))
         if path.name != "machine.json"
     ]
-    history = _History(known, wanted)
+    history = _History(known, wanted, samples, order or {})
     for number, path in enumerate(files, start=1):
         found = _load(path, warn)
         if found is not None:
@@ -72,13 +79,21 @@ def read(
 class _History:
     """Values of all files, as numbers in arrays: there may be many millions."""
 
-    def __init__(self, known: dict[str, Any], wanted: Callable[[str], bool]) -> None:
-        self._known, self._wanted = known, wanted
+    def __init__(
+        self,
+        known: dict[str, Any],
+        wanted: Callable[[str], bool],
+        samples: bool,
+        order: Mapping[str, int],
+    ) -> None:
+        self._known, self._wanted, self._sampled, self._order = known, wanted, samples, order
         #: Commits by number: hash and date.
         self._commits: list[tuple[str, int]] = []
         self._numbers: dict[str, int] = {}
         self._values: dict[tuple[Any, ...], tuple[array[int], array[float]]] = {}
         self._environments: dict[tuple[str, str], dict[str, str]] = {}
+        #: Samples and interval, by series and place in it, if they were asked for.
+        self._details: dict[tuple[tuple[Any, ...], int], _Details] = {}
 
     def add(self, path: Path, file: dict[str, Any], warn: Callable[[str], None]) -> None:
         """One file: a commit on a machine in an environment."""
@@ -99,9 +114,12 @@ class _History:
                 warn(f"{path}: {name} has more than {MOST_COMBINATIONS:,} combinations")
                 continue
             values = result if isinstance(result, list) else [result] * len(combinations)
-            for combination, value in zip(combinations, values, strict=False):
+            details = _details(stored, columns) if self._sampled else []
+            for at, (combination, value) in enumerate(zip(combinations, values, strict=False)):
                 key = (where, name, combination, version)
                 places, numbers = self._values.setdefault(key, (array("l"), array("d")))
+                if at < len(details):
+                    self._details[key, len(places)] = details[at]
                 places.append(number)
                 numbers.append(_number(value))
 
@@ -112,10 +130,13 @@ class _History:
             places, numbers = self._values.pop(key)
             about = self._known.get(name)
             unit = str(about.get("unit") or "") if isinstance(about, dict) else ""
-            order = sorted(range(len(places)), key=lambda at: self._commits[places[at]][1])
+            order = sorted(range(len(places)), key=lambda at: self._rank(places[at]))
             yield Series(
                 benchmark=name,
-                points=tuple(self._point(places[at], numbers[at]) for at in order),
+                points=tuple(
+                    self._point(places[at], numbers[at], self._details.pop((key, at), _NONE))
+                    for at in order
+                ),
                 parameters=dict(zip(_names(about, len(combination)), combination, strict=True)),
                 unit=unit,
                 better=better(unit),
@@ -124,9 +145,22 @@ class _History:
                 version=version,
             )
 
-    def _point(self, number: int, value: float) -> Point:
+    def _rank(self, number: int) -> tuple[int, int, int]:
         commit, date_ms = self._commits[number]
-        return Point(commit=commit, date_ms=date_ms, value=value if math.isfinite(value) else None)
+        place = self._order.get(commit)
+        return (1, 0, date_ms) if place is None else (0, place, date_ms)
+
+    def _point(self, number: int, value: float, details: _Details) -> Point:
+        commit, date_ms = self._commits[number]
+        samples, low, high = details
+        return Point(
+            commit=commit,
+            date_ms=date_ms,
+            value=value if math.isfinite(value) else None,
+            samples=samples,
+            low=low if math.isfinite(low) else None,
+            high=high if math.isfinite(high) else None,
+        )
 
     def _number(self, commit: str, date: Any) -> int:
         if commit not in self._numbers:
@@ -175,6 +209,24 @@ def _stored(stored: Any, columns: Any) -> tuple[Any, Any, str]:
     if isinstance(stored, dict):
         return stored.get("result"), stored.get("params"), str(stored.get("version") or "")
     return stored, None, ""
+
+
+def _details(stored: Any, columns: Any) -> list[_Details]:
+    """Samples and the 99 % interval for each combination, as far as they are there."""
+    if not isinstance(stored, list) or not isinstance(columns, list):
+        return []
+    named = dict(zip(columns, stored, strict=False))
+    parts = [named.get(name) for name in ("samples", "stats_ci_99_a", "stats_ci_99_b")]
+    lists = [part if isinstance(part, list) else [] for part in parts]
+    return [
+        (_samples(samples), _number(low), _number(high))
+        for samples, low, high in itertools.zip_longest(*lists)
+    ]
+
+
+def _samples(samples: Any) -> tuple[float, ...]:
+    numbers = map(_number, samples if isinstance(samples, list) else ())
+    return tuple(number for number in numbers if math.isfinite(number))
 
 
 def _combinations(params: Any) -> list[tuple[str, ...]] | None:

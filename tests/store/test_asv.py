@@ -228,3 +228,25 @@ def test_any_json_is_read_or_left_out(
     results.benchmarks(b=about)
     results.commit("a" * 40, **{"date": 1000, "results": {"b": stored}, **file})
     results.read()
+
+
+def test_samples_and_intervals_are_read_if_asked_for(results: Results) -> None:
+    columns = ["result", "params", "version", "stats_ci_99_a", "stats_ci_99_b", "samples"]
+    row = [[1.0, 2.0], [["1", "2"]], "v", [0.9, None], [1.1, None], [[1.0, 1.0, 1.2], None]]
+    results.commit("a" * 40, 1000, {"b": row, "c": [[3.0]]}, result_columns=columns)
+    results.commit("b" * 40, 2000, {"b": [[4.0, 5.0], [["1", "2"]], "v"]}, result_columns=columns)
+    first, second, third = results.read(samples=True)
+    assert [(point.samples, point.low, point.high) for point in first.points] == [
+        ((1.0, 1.0, 1.2), 0.9, 1.1),
+        ((), None, None),
+    ]
+    assert [point.samples for point in (*second.points, *third.points)] == [(), (), ()]
+    assert all(not point.samples for one in results.read() for point in one.points)
+
+
+def test_a_repository_orders_its_commits_and_others_follow_by_date(results: Results) -> None:
+    for commit, date in (("a", 4000), ("b", 3000), ("x", 1000), ("y", 500)):
+        results.commit(commit * 40, date, {"b": [[1.0]]})
+    order = {"a" * 40: 0, "b" * 40: 1, "never measured": 2}
+    (found,) = results.read(order=order)
+    assert [point.commit[0] for point in found.points] == ["a", "b", "y", "x"]
