@@ -77,6 +77,7 @@ class TableStore:
 
         Raises ``UniqueConstraintViolation``, ``AutoIncOverflow``, ``EncodeError``.
         """
+        given = row
         if self.sequences:
             row, data = self._numbered(row)
         else:
@@ -90,7 +91,8 @@ class TableStore:
             self._write(self.layout.insert, values, None, data, None)
         except sqlite3.IntegrityError:
             if not self.contains(data):
-                raise self._violation(row) from None
+                # Of the row as it was given: a module is not told a number that was not given out.
+                raise self._violation(given) from None
         return row
 
     def find(self, column: int, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.module.compiler import kinds as k
 from harness.module.compiler.frame import Frame
-from harness.module.compiler.source import Source, Untold, refuse
+from harness.module.compiler.source import Source, Untold, local_names, refuse
 from harness.module.compiler.values import (
     UNKNOWN,
     Checked,
@@ -47,6 +47,8 @@ class Base:
         self.grown = False
         self.rounds = 0
         self.first_lines: dict[str, int] = {}
+        #: What the function gives a value to anywhere: its local variables.
+        self.own = local_names(source.tree.body)
 
     # --- what the other parts give ---------------------------------------------------------------
 
@@ -249,8 +251,13 @@ class Base:
         return self.made[name]
 
     def _outer(self, node: ast.Name) -> Checked:
-        if node.id in self.first_lines:
-            refuse(node, f"{node.id!r} has no value yet")
+        if node.id in self.own:
+            # To Python it is a local variable everywhere, whatever the module has of that name.
+            refuse(
+                node,
+                f"{node.id!r} has no value here; it is given one in this function, so it is none "
+                "of the module's: give it one before, or use two names",
+            )
         found = self.unit.outer(self.source.function, node.id)
         if found is UNKNOWN:
             refuse(node, f"the name {node.id!r} is unknown")

@@ -130,7 +130,8 @@ class Expressions(Operators):
             return value
         if value.constant is not UNKNOWN and isinstance(value.constant, bool | int | float):
             return self.constant(str(value.constant), node)
-        if isinstance(value.kind, k.Struct | k.List) or value.kind in (k.BYTES, k.SCHEDULE_AT):
+        inner = value.kind.inner if isinstance(value.kind, k.Option) else value.kind
+        if isinstance(inner, k.Struct | k.List) or inner in (k.BYTES, k.SCHEDULE_AT):
             refuse(node, f"the text of {value.kind} is not compiled; write its parts")
         emit = steps(value.emit, lambda: self.unit.text_of(self.f, value.kind))
         return Value(k.STR, emit, value.calls)
@@ -301,6 +302,8 @@ class Expressions(Operators):
             def emit() -> None:
                 self.frame.push(item, b)
                 self.unit.contains(self.f, element)
+                if self.unit.comparing.may_fail(b.kind):
+                    self.frame.check(self.line(node))
 
             return Value(k.BOOL, emit, a.calls or b.calls)
         refuse(node, f"`in` needs two texts or a list, not {a.kind} in {b.kind}")

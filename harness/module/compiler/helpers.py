@@ -38,8 +38,10 @@ CODES = {
     18: "IndexError: Cannot choose from an empty sequence",
     19: "ValueError: empty separator",
     20: "ZeroDivisionError: float modulo",
+    21: "FloatingPointError: nan is in what is compared; compare the numbers themselves",
+    22: "OverflowError: the range of the random number has more than 64 bits",
 }
-_DIVISION, _PLACE, _RANGE, _POP, _CHOICE = 16, 5, 15, 17, 18
+_DIVISION, _PLACE, _RANGE, _POP, _CHOICE, NAN, _WIDTH = 16, 5, 15, 17, 18, 21, 22
 
 IMPORTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     name: (("i32",) * count, results)
@@ -517,10 +519,19 @@ def _random(assembler: Assembler) -> None:
     f.get(1)
     f.get(0)
     f.op("i64.lt_s")
-    f.get(width)
-    f.op("i64.eqz", "i32.or")
+    f.get(0)
+    f.get(1)
+    f.op("i64.eq")
+    f.get(2)
+    f.op("i32.eqz", "i32.and", "i32.or")
     with f.if_():
         fail(f, _RANGE)
+        f.i64(0)
+        f.op("return")
+    f.get(width)
+    f.op("i64.eqz")
+    with f.if_():
+        fail(f, _WIDTH)
         f.i64(0)
         f.op("return")
     f.call("random_ready")

@@ -160,14 +160,11 @@ class Loops(Calls):
                 f.i32(-1 if backwards else 1)
                 f.op("i32.add")
                 f.tee(at)
-                # The list may have changed: its length is asked for in each turn.
-                if backwards:
-                    f.i32(0)
-                    f.op("i32.lt_s")
-                else:
-                    self.frame.load(held[0])
-                    f.memory("i32.load", 4)
-                    f.op("i32.ge_s")
+                # The list may have changed: its length is asked for in each turn. As numbers
+                # without a sign, places before its beginning lie behind its end.
+                self.frame.load(held[0])
+                f.memory("i32.load", 4)
+                f.op("i32.ge_u")
                 f.br_if(done)
                 self._turning(done, body)
                 f.br(again)

@@ -78,6 +78,7 @@ class Operators(Base):
                 steps(
                     lambda: self.frame.push(left, right), lambda: self.f.op(f"i32.{_SIMPLE[kind]}")
                 ),
+                left.calls or right.calls,
             )
         a, b = self.number(left, node), self.number(right, node)
         if UNKNOWN not in (a.constant, b.constant) and kind in _FOLD:
@@ -295,7 +296,7 @@ class Operators(Base):
             repeat = steps(lambda: self.frame.push(a, count), lambda: self.f.call("rt.str_repeat"))
             return Value(k.STR, repeat, a.calls or b.calls)
         if kind is ast.Add and isinstance(a.kind, k.List):
-            refuse(node, "lists are not added; append in a loop, or use extend")
+            refuse(node, "lists are not added; append in a loop")
         refuse(node, f"{a.kind} {_SIGNS[kind]} {b.kind} is not possible; for texts use f-strings")
 
     # --- one operand -----------------------------------------------------------------------------
@@ -441,6 +442,8 @@ class Operators(Base):
         def emit() -> None:
             self.frame.push(x, y)
             self.unit.equal(self.f, both)
+            if self.unit.comparing.may_fail(both):
+                self.frame.check(self.line(node))
             if name == "ne":
                 self.f.op("i32.eqz")
 

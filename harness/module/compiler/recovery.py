@@ -8,17 +8,15 @@ statement are gone into nevertheless, since the functions that they lead to have
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from harness.errors import SchemaError
 from harness.module.compiler import kinds as k
 from harness.module.compiler.loops import Emit, Loops
-from harness.module.compiler.source import Refusal, Untold
+from harness.module.compiler.source import Refusal, Untold, bound, within
 
 T = TypeVar("T")
-
-_STATEMENTS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
 def nothing() -> None:
@@ -56,7 +54,7 @@ class Recovering(Loops):
     def lose(self, part: ast.AST) -> None:
         """Nothing is known of what this part gives a value to."""
         self.incomplete = True
-        for call in _within(part):
+        for call in within(part):
             if isinstance(call, ast.Call):
                 try:
                     self.check(call)
@@ -69,7 +67,7 @@ class Recovering(Loops):
             self.first_lines.setdefault(name, self.line(part))
             if self.assigned is not None:
                 self.assigned.add(name)
-        for inner in _within(part):
+        for inner in within(part):
             # It may have been told here what the list holds.
             if isinstance(inner, ast.Name) and self.names.get(inner.id) == k.List(None):
                 self.names[inner.id] = k.UNTOLD
@@ -105,37 +103,3 @@ class Recovering(Loops):
         # Which way is gone is unknown: whatever has a value on one of them may have it.
         ways = [way for way in after if way is not None]
         self.assigned = set().union(*ways) if len(ways) == len(after) else None
-
-
-def bound(part: ast.AST) -> Iterator[str]:
-    """The variables that a statement's own line gives a value to, or an expression within it."""
-    for node in _within(part):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.alias):
-            yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            yield node.name
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            yield node.rest
-    for handler in getattr(part, "handlers", []):
-        if handler.name:
-            yield handler.name
-
-
-def _within(part: ast.AST) -> Iterator[ast.AST]:
-    """The part and what is in it, without blocks and without the variables of comprehensions."""
-    yield part
-    inner = isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    if inner:
-        return
-    for name, value in ast.iter_fields(part):
-        if isinstance(part, ast.stmt | ast.match_case) and name in _STATEMENTS:
-            continue
-        if isinstance(part, ast.comprehension) and name == "target":
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, ast.AST):
-                yield from _within(each)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Never
 
 from harness.errors import SchemaError
+
+_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
 class Refusal(Exception):
@@ -56,3 +58,48 @@ def read(function: Callable[..., Any]) -> Source:
 def refuse(node: ast.AST, message: str) -> Never:
     """Say that a construct is outside the subset, and what to write instead."""
     raise Refusal(message, getattr(node, "lineno", 0))
+
+
+def local_names(statements: list[ast.stmt]) -> set[str]:
+    """What a function's statements give a value to anywhere: its local variables, to Python."""
+    return {
+        name
+        for statement in statements
+        for inner in ast.walk(statement)
+        if isinstance(inner, ast.stmt)
+        for name in bound(inner)
+    }
+
+
+def bound(part: ast.AST) -> Iterator[str]:
+    """The variables that a statement's own line gives a value to, or an expression within it."""
+    for node in within(part):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
+    for handler in getattr(part, "handlers", []):
+        if handler.name:
+            yield handler.name
+
+
+def within(part: ast.AST) -> Iterator[ast.AST]:
+    """The part and what is in it, without blocks and without the variables of comprehensions."""
+    yield part
+    inner = isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    if inner:
+        return
+    for name, value in ast.iter_fields(part):
+        if isinstance(part, ast.stmt | ast.match_case) and name in _BLOCKS:
+            continue
+        if isinstance(part, ast.comprehension) and name == "target":
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, ast.AST):
+                yield from within(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 from harness.errors import ReducerError
@@ -17,17 +18,17 @@ from harness.module.compiler.values import UNKNOWN, Context, Known, Value, show
 
 _INSTEAD: dict[type[ast.AST], str] = {
     ast.Try: "try: an error rolls the whole call back; use try_insert, or look before",
-    ast.With: "with",
+    ast.With: "with; a reducer reads its arguments and rows, and nothing outside",
     ast.Delete: "del; lists have pop and clear",
     ast.Global: "global: nothing outlives a call but rows",
-    ast.Nonlocal: "nonlocal",
+    ast.Nonlocal: "nonlocal; give values as arguments, and return them",
     ast.FunctionDef: "a function within a function; put it beside",
     ast.ClassDef: "a class within a function; put it beside",
     ast.Import: "an import within a function; put it at the top of the file",
     ast.ImportFrom: "an import within a function; put it at the top of the file",
-    ast.AsyncFor: "async loops",
-    ast.AsyncWith: "async with",
-    ast.AsyncFunctionDef: "an async function",
+    ast.AsyncFor: "async loops; reducers run to their end",
+    ast.AsyncWith: "async with; reducers run to their end",
+    ast.AsyncFunctionDef: "an async function; reducers run to their end",
 }
 #: Rounds after which kinds must stand still; widening makes sure of it.
 _ROUNDS = 40
@@ -430,12 +431,15 @@ class Compiler(Recovering):
 
     def _raise_statement(self, node: ast.Raise) -> Emit:
         if node.exc is None or node.cause is not None:
-            refuse(node, "raise names what it raises, and nothing else")
+            refuse(node, "raise names what it raises, and nothing else: raise ReducerError(…)")
         call = node.exc if isinstance(node.exc, ast.Call) else ast.Call(node.exc, [], [])
         raised = self.check(call.func)
         class_ = raised.object if isinstance(raised, Known) else None
         if not (isinstance(class_, type) and issubclass(class_, Exception)):
             refuse(node, "raise takes an exception, such as ReducerError(…)")
+        if not _plainly_told(class_, bool(call.args)):
+            name = class_.__name__
+            refuse(node, f"{name} makes its text itself; raise ReducerError(…) with the whole text")
         if len(call.args) > 1 or call.keywords:
             refuse(node, "an exception takes one text")
         if call.args:
@@ -534,6 +538,18 @@ class Compiler(Recovering):
         self.frame.leave()
         for type_ in result.wasm:
             {"i32": f.i32, "i64": f.i64, "f64": f.f64}[type_](0)
+
+
+def _plainly_told(class_: type[Exception], with_text: bool) -> bool:
+    """Whether an exception's text is what it was raised with: KeyError's, for one, has quotes."""
+    own = any(
+        isinstance(vars(each).get(name), FunctionType)
+        for each in class_.__mro__
+        if each not in ReducerError.__mro__
+        for name in ("__init__", "__new__", "__str__")
+    )
+    shown = class_.__str__ in (BaseException.__str__, ReducerError.__str__)
+    return not own and (shown or not with_text)
 
 
 def _both(a: set[str] | None, b: set[str] | None) -> set[str] | None:

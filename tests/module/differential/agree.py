@@ -4,8 +4,9 @@ What agreement means: the same outcome of every call with the same text for its 
 records in the log, and in the end the same rows in every table, byte for byte. A crash is told to
 callers as one fixed text; what happened is in the log at level Panic, ``Type: message``.
 
-Two differences are accepted, and nothing else. A compiled module raises ``OverflowError`` where an
-integer needs more than 128 bits, and it refuses a value that does not fit its column when the row
+Three differences are accepted, and nothing else. A compiled module raises ``OverflowError`` where
+an integer needs more than 128 bits, and ``FloatingPointError`` where nan stands at the same place
+of two lists or rows that are compared; it refuses a value that does not fit its column when the row
 is made, not when it is inserted. What comes after such a call is not compared.
 """
 
@@ -225,9 +226,9 @@ class Caller:
 
 # --- comparing -----------------------------------------------------------------------------------
 
-_BEYOND = re.compile(r"OverflowError: .*128 bits")
+_BEYOND = re.compile(r"OverflowError: .*(128|64) bits|FloatingPointError: nan is in ")
 #: Python words these differently from version to version; their types are compared.
-_LOOSE = ("ZeroDivisionError", "ValueError")
+_LOOSE = ("ZeroDivisionError", "ValueError", "TypeError")
 
 
 def accepted(native: Seen, compiled: Seen) -> bool:

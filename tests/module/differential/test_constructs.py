@@ -22,7 +22,7 @@ from tests.module.differential.agree import (
     agree,
     module_of,
 )
-from tests.module.wasm_host import MockHost
+from tests.module.wasm_host import START, MockHost
 
 TABLES = """
 @product
@@ -390,6 +390,56 @@ def go(ctx: ReducerContext, n: u32) -> None:
             return
 """,
     *[("go", n) for n in (0, 1, 2, 27, 97, 2**32 - 1)],
+)
+
+case(
+    "a list that shrinks while it is gone through backwards",
+    """
+@reducer
+def go(ctx: ReducerContext, by: u8) -> None:
+    numbers = [1, 2, 3, 4, 5]
+    for number in reversed(numbers):
+        ctx.log.info(f"{number}")
+        for i in range(by):
+            if numbers:
+                numbers.pop()
+""",
+    *[("go", by) for by in range(5)],
+)
+case(
+    "nan within lists and rows is compared by nobody",
+    """
+@reducer
+def go(ctx: ReducerContext, x: f64, y: f64) -> None:
+    a, b = [x, 1.0], [y, 1.0]
+    ctx.log.info(f"{a == b} {x in b} {Point(x=x, y=0.0) == Point(x=y, y=0.0)}")
+
+
+@reducer
+def options(ctx: ReducerContext, x: f64 | None, y: f64 | None) -> None:
+    ctx.log.info(f"{x == y}")
+    a, b = [x], [y]
+    ctx.log.info(f"{a == b} {x in b}")
+""",
+    *[("go", x, y) for x in (0.0, 1.5) for y in (0.0, -0.0, float("nan"))],
+    *[("options", x, y) for x in (None, 1.5) for y in (None, 1.5, float("nan"))],
+    ("options", float("nan"), 1.0),
+)
+case(
+    "random numbers from wide ranges",
+    """
+@reducer
+def go(ctx: ReducerContext, a: i64, b: i64) -> None:
+    ctx.log.info(f"{ctx.rng.randint(a, b)}")
+    ctx.log.info(f"{ctx.rng.randrange(a, b)}")
+""",
+    ("go", 0, 2**63 - 1),
+    ("go", -(2**63), 2**63 - 2),
+    ("go", -5, -4),
+    ("go", 7, 7),
+    "ValueError: empty range for randrange() (7, 7, 0)",
+    ("go", 8, 7),
+    "ValueError: empty range for randrange() (8, 8, 0)",
 )
 
 # --- tables --------------------------------------------------------------------------------------
@@ -967,3 +1017,44 @@ def test_neither_chunks_nor_pieces_matter(options: dict[str, Any]) -> None:
         caller("little", "text"),
     ]
     agree(module, calls, others=[Compiled(module, **options)])
+
+
+NAN = """
+@reducer
+def lists(ctx: ReducerContext, x: f64) -> None:
+    ctx.log.info(f"{[x] == [x]}")
+
+
+@reducer
+def rows(ctx: ReducerContext, x: f64) -> None:
+    a, b = Point(x=x, y=0.0), Point(x=x, y=0.0)
+    ctx.log.info(f"{a == b}")
+
+
+@reducer
+def among(ctx: ReducerContext, x: f64) -> None:
+    numbers = [1.0, x]
+    ctx.log.info(f"{x in numbers}")
+
+
+@reducer
+def wide(ctx: ReducerContext, x: f64) -> None:
+    ctx.log.info(f"{ctx.rng.randint(-9223372036854775808, 9223372036854775807)}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("reducer", "panic"),
+    [
+        *[(name, "FloatingPointError: nan is in what is") for name in ("lists", "rows", "among")],
+        ("wide", "OverflowError: the range of the random number has more than 64 bits"),
+    ],
+)
+def test_where_python_has_objects_the_call_fails(reducer: str, panic: str) -> None:
+    """Whether Python finds nan equal there depends on which object it is, and on the version."""
+    module = module_of(TABLES + NAN)
+    call = Caller(module)(reducer, float("nan"))
+    compiled = Compiled(module)
+    compiled.start()
+    assert compiled.run(call, START).panic.startswith(panic)
+    assert len(agree(module, [call])) == 1

@@ -20,6 +20,14 @@ class Row:
     name: str
 
 
+LIMIT = 10
+
+
+class Loud(ReducerError):
+    def __init__(self, text: str) -> None:
+        super().__init__(text + "!")
+
+
 @reducer
 def go(ctx: ReducerContext, n: i64, items: list[i64]) -> None:
 """
@@ -28,7 +36,7 @@ def go(ctx: ReducerContext, n: i64, items: list[i64]) -> None:
 REFUSED = [
     ('ctx.log.info(f"{n:5}")', "the format '5' is not compiled"),
     ('ctx.log.info(f"{n:x}")', "the format 'x' is not compiled"),
-    ("n = len(items + items)", "lists are not added; append in a loop, or use extend"),
+    ("n = len(items + items)", "lists are not added; append in a loop"),
     ("n = {1: 2}[n]", "does not have a dict; use a table or a list"),
     ("print(n)", "print is not compiled; use ctx.log.info"),
     ("n = 'text'", "use two names"),
@@ -40,6 +48,11 @@ REFUSED = [
     ("ctx.db.row.insert(Row(id=-1, value=0, name=''))", "lies between 0 and 4294967295"),
     ("ctx.db.row.insert(Row(id=1, value=0.5, name=''))", "Row.value is int, not float"),
     ("n = int(ctx.sender)", "int() of Identity is not compiled"),
+    ("raise KeyError('x')", "KeyError makes its text itself; raise ReducerError"),
+    ("raise Loud('x')", "Loud makes its text itself; raise ReducerError"),
+    ("ctx.log.info(f'{ctx.db.row.id.find(1)}')", "the text of Row | None is not compiled"),
+    ("LIMIT += n", "'LIMIT' has no value here; it is given one in this function"),
+    ("ctx.log.info(f'{len(items)}'); len = n", "'len' has no value here"),
 ]
 
 
@@ -52,6 +65,16 @@ def test_refusals_name_the_line_and_the_construct(line: str, words: str) -> None
     # The decorator's line, the def's, and then ours.
     assert str(refused.value).startswith(f"{file}:{int(number) + 2}: ")
     assert words in str(refused.value)
+
+
+def test_a_local_variable_is_local_from_the_start() -> None:
+    """Python would fail where it is read before; it is not the module's of the same name."""
+    module = module_of(
+        BEGIN + "    for i in items:\n        if i > 0:\n            ctx.log.info(f'{LIMIT}')\n"
+        "        LIMIT = i\n"
+    )
+    with pytest.raises(SchemaError, match="'LIMIT' has no value here"):
+        compiler.build(module)
 
 
 def test_recursion_is_refused_where_it_begins() -> None:
@@ -101,6 +124,8 @@ def test_little_is_accepted() -> None:
     early = Seen("failed", CRASH, (("Panic", "EncodeError: Row.id: expected u32, got -1"),))
     assert accepted(fine, beyond)
     assert accepted(fine, early)
+    for panic in ("FloatingPointError: nan is in what is compared", "OverflowError: … 64 bits"):
+        assert accepted(fine, Seen("failed", CRASH, (("Panic", panic),)))
     assert not accepted(beyond, fine)
     for panic in ("ZeroDivisionError: division by zero", "OverflowError: too large", ""):
         assert not accepted(fine, Seen("failed", CRASH, (("Panic", panic),)))
