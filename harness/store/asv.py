@@ -11,13 +11,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from harness.errors import StoreError
 from harness.series import Better, Point, Series
+from harness.store.columns import NONE, Column, Details
 
 #: The most bytes of one file.
 MOST_BYTES = 1 << 29
@@ -26,9 +26,6 @@ MOST_COMBINATIONS = 1 << 16
 
 #: Told of files: how many of how many were read.
 Progress = Callable[[int, int], None]
-#: Samples, and the ends of the interval; NaN if there is none.
-_Details: TypeAlias = tuple[tuple[float, ...], float, float]
-_NONE: _Details = ((), math.nan, math.nan)
 
 
 def is_results(folder: Path) -> bool:
@@ -90,10 +87,8 @@ class _History:
         #: Commits by number: hash and date.
         self._commits: list[tuple[str, int]] = []
         self._numbers: dict[str, int] = {}
-        self._values: dict[tuple[Any, ...], tuple[array[int], array[float]]] = {}
+        self._values: dict[tuple[Any, ...], Column] = {}
         self._environments: dict[tuple[str, str], dict[str, str]] = {}
-        #: Samples and interval, by series and place in it, if they were asked for.
-        self._details: dict[tuple[tuple[Any, ...], int], _Details] = {}
 
     def add(self, path: Path, file: dict[str, Any], warn: Callable[[str], None]) -> None:
         """One file: a commit on a machine in an environment."""
@@ -117,25 +112,22 @@ class _History:
             details = _details(stored, columns) if self._sampled else []
             for at, (combination, value) in enumerate(zip(combinations, values, strict=False)):
                 key = (where, name, combination, version)
-                places, numbers = self._values.setdefault(key, (array("l"), array("d")))
-                if at < len(details):
-                    self._details[key, len(places)] = details[at]
-                places.append(number)
-                numbers.append(_number(value))
+                column = self._values.setdefault(key, Column())
+                column.add(number, _number(value), details[at] if at < len(details) else NONE)
 
     def series(self) -> Iterator[Series]:
         """In order of machine, environment, benchmark and parameters."""
         for key in sorted(self._values, key=repr):
             (machine, environment), name, combination, version = key
-            places, numbers = self._values.pop(key)
+            column = self._values.pop(key)
+            places = column.places
             about = self._known.get(name)
             unit = str(about.get("unit") or "") if isinstance(about, dict) else ""
             order = sorted(range(len(places)), key=lambda at: self._rank(places[at]))
             yield Series(
                 benchmark=name,
                 points=tuple(
-                    self._point(places[at], numbers[at], self._details.pop((key, at), _NONE))
-                    for at in order
+                    self._point(places[at], column.values[at], column.details(at)) for at in order
                 ),
                 parameters=dict(zip(_names(about, len(combination)), combination, strict=True)),
                 unit=unit,
@@ -150,14 +142,14 @@ class _History:
         place = self._order.get(commit)
         return (1, 0, date_ms) if place is None else (0, place, date_ms)
 
-    def _point(self, number: int, value: float, details: _Details) -> Point:
+    def _point(self, number: int, value: float, details: Details) -> Point:
         commit, date_ms = self._commits[number]
         samples, low, high = details
         return Point(
             commit=commit,
             date_ms=date_ms,
             value=value if math.isfinite(value) else None,
-            samples=samples,
+            samples=tuple(samples),
             low=low if math.isfinite(low) else None,
             high=high if math.isfinite(high) else None,
         )
@@ -211,7 +203,7 @@ def _stored(stored: Any, columns: Any) -> tuple[Any, Any, str]:
     return stored, None, ""
 
 
-def _details(stored: Any, columns: Any) -> list[_Details]:
+def _details(stored: Any, columns: Any) -> list[Details]:
     """Samples and the 99 % interval for each combination, as far as they are there."""
     if not isinstance(stored, list) or not isinstance(columns, list):
         return []
