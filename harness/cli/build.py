@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +32,8 @@ def build(module: str, out: Path, check: bool, as_json: bool) -> int:
     """Compile a Python MODULE (a file, a package's folder or a dotted name) to WebAssembly.
 
     Writes NAME.wasm, made for real servers from 1.2 on, and NAME.module.json, its definition (V9).
-    The same source gives the same bytes. If anything is wrong, nothing is written.
+    The same source gives the same bytes. If anything is wrong, nothing is written. The module is
+    imported for it, which may take 30 seconds; what it prints goes to stderr.
 
     \b
     Examples:
@@ -56,7 +58,10 @@ def build(module: str, out: Path, check: bool, as_json: bool) -> int:
     try:
         artefact = compiling.compiled(loaded)
     except SchemaError as error:
-        raise SchemaError(f"{name} does not compile to WebAssembly\n{error}") from None
+        raise SchemaError(
+            f"{name} does not compile to WebAssembly; it runs natively, with harness start\n"
+            f"{compiling.shortened(str(error))}"
+        ) from None
     files = {
         out / f"{name}.wasm": artefact.wasm,
         out / f"{name}.module.json": definition_json(artefact),
@@ -91,7 +96,7 @@ def _check(what: str, as_json: bool) -> int:
     else:
         count = f"{len(records)} problem{'s' * (len(records) != 1)}"
         verdict = "runs natively, but does not compile" if native else "is not valid"
-        click.echo(f"harness: {what} {verdict}: {count}\n{problems}", err=True)
+        click.echo(f"harness: {what} {verdict}: {count}\n{compiling.shortened(problems)}", err=True)
     if not problems:
         return 0
     return NATIVE_ONLY if native else 1
@@ -119,6 +124,7 @@ def write_all(files: dict[Path, bytes], folder: Path) -> None:
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     temporary: dict[Path, Path] = {}
+    replaced: list[tuple[Path, Path | None]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, data in files.items():
@@ -126,13 +132,18 @@ def write_all(files: dict[Path, bytes], folder: Path) -> None:
                 raise IsADirectoryError(0, f"{path.name} there is a folder")
             temporary[path] = _beside(path, data)
         for path, ready in temporary.items():
+            replaced.append((path, _aside(path)))
             ready.replace(path)
     except OSError as error:
+        _take_back(replaced)
         why = "it is a file" if folder.is_file() else error.strerror or str(error)
         raise StoreError(f"cannot write to {folder}: {why}; name another folder with -o") from None
     finally:
         for ready in temporary.values():
             ready.unlink(missing_ok=True)
+        for _, before in replaced:
+            if before is not None:
+                before.unlink(missing_ok=True)
         for place in made:
             try:
                 place.rmdir()
@@ -151,6 +162,33 @@ def _beside(path: Path, data: bytes) -> Path:
         Path(name).unlink()
         raise
     return Path(name)
+
+
+def _aside(path: Path) -> Path | None:
+    """Another name for a file that is about to be replaced; None if there is none yet."""
+    if not path.exists():
+        return None
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-before-", dir=path.parent)
+    os.close(descriptor)
+    before = Path(name)
+    before.unlink()
+    try:
+        before.hardlink_to(path)
+    except OSError:  # not every file system has links
+        shutil.copy2(path, before)
+    return before
+
+
+def _take_back(replaced: list[tuple[Path, Path | None]]) -> None:
+    """Put back what was there before, as far as the file system still lets us."""
+    for path, before in replaced:
+        try:
+            if before is None:
+                path.unlink(missing_ok=True)
+            else:
+                before.replace(path)
+        except OSError:
+            continue  # the first error is the one to tell
 
 
 def _umask() -> int:

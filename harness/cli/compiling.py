@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -10,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import HarnessError, SchemaError
 
@@ -35,7 +36,7 @@ def valid(what: str) -> Module:
     from harness.module import load
 
     try:
-        with redirect_stdout(sys.stderr), _limited(IMPORT_S):
+        with redirect_stdout(sys.stderr), _limited(IMPORT_S), _staying():
             module = load(what)
             module.definition()
     except SchemaError as error:
@@ -50,6 +51,23 @@ def valid(what: str) -> Module:
 
 class _TooLong(BaseException):
     """Raised within code that has run for too long; no ``except Exception`` of its own stops it."""
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    """Turn ``os._exit``, which would end us without a word, into ``SystemExit``."""
+    leave, us = os._exit, os.getpid()
+
+    def stay(status: int) -> NoReturn:
+        if os.getpid() != us:
+            leave(status)  # a process that the module has forked
+        raise SystemExit(status)
+
+    os._exit = stay
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 @contextmanager
@@ -79,6 +97,18 @@ def compiled(module: Module) -> Artefact:
         return build(module)
     except SchemaError as error:
         raise SchemaError(_lines(str(error))) from None
+
+
+#: So many problems are told at a time; nobody reads on behind them.
+SHOWN = 50
+
+
+def shortened(problems: str, limit: int = SHOWN) -> str:
+    """The first problems, and how many more there are."""
+    lines = problems.splitlines()
+    if len(lines) <= limit:
+        return problems
+    return "\n".join([*lines[:limit], f"and {len(lines) - limit} more"])
 
 
 def as_records(problems: str) -> list[dict[str, str | int | None]]:

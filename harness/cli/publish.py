@@ -117,7 +117,8 @@ def _built(what: str | None) -> bytes:
         return compiling.compiled(module).wasm
     except SchemaError as error:
         raise SchemaError(
-            f"{module.name} does not compile to WebAssembly; nothing was published\n{error}"
+            f"{module.name} does not compile to WebAssembly; nothing was published\n"
+            f"{compiling.shortened(str(error))}"
         ) from None
 
 

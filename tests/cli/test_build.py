@@ -133,6 +133,7 @@ def test_a_package(what: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("def f():\n    raise ValueError('a\\nb')\nf()",
          "chat.py:2: the module cannot be imported: ValueError: a b"),
         ("import sys\nsys.exit(0)", "chat.py:2: the module ends the program when it is imported"),
+        ("import os\nos._exit(0)", "chat.py:2: the module ends the program when it is imported"),
         ("x = 1", "chat.py declares no table and no reducer"),
         (GOOD.replace("class User", "class Select"), "chat.py:6: table 'select' is a word of SQL"),
     ],
@@ -183,7 +184,9 @@ def test_what_does_not_compile_has_its_places(capsys: pytest.CaptureFixture[str]
     places = [NATIVE[: NATIVE.index(what)].count("\n") + 1 for what in ("x = {", "y = {")]
     assert main(["build", source(NATIVE)]) == 1
     first, *problems = capsys.readouterr().err.splitlines()[1:]
-    assert first == "harness: chat does not compile to WebAssembly"
+    assert first == (
+        "harness: chat does not compile to WebAssembly; it runs natively, with harness start"
+    )
     assert [line.partition(": ")[0] for line in problems] == [f"chat.py:{at}" for at in places]
     assert left() == []
     assert main(["build", "chat.py", "--check"]) == 3
@@ -191,6 +194,18 @@ def test_what_does_not_compile_has_its_places(capsys: pytest.CaptureFixture[str]
     assert verdict == "harness: chat.py runs natively, but does not compile: 2 problems"
     assert again == problems
     assert left() == []
+
+
+def test_of_many_problems_the_first_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = "".join(f"    x{number} = {{}}\n" for number in range(53))
+    text = f"{GOOD}\n@reducer\ndef bad(ctx: ReducerContext) -> None:\n{lines}"
+    for arguments, code in (([], 1), (["--check"], 3)):
+        assert main(["build", source(text), *arguments]) == code
+        _, _, *problems, last = capsys.readouterr().err.splitlines()
+        assert len(problems) == 50
+        assert last == "and 3 more"
+    main(["build", "chat.py", "--check", "--json"])
+    assert len(json.loads(capsys.readouterr().out)["problems"]) == 53
 
 
 @pytest.mark.parametrize(
@@ -273,6 +288,29 @@ def test_a_full_disk_leaves_what_was_there(
     assert Path("old/chat.wasm").read_text() == "earlier"
     assert main(["build", "chat.py", "-o", "old"]) == 0
     assert left("old") == ["chat.module.json", "chat.wasm"]
+
+
+def test_the_second_file_fails_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are complete by then; what the first took the place of comes back."""
+    first, second = tmp_path / "a.wasm", tmp_path / "a.module.json"
+    whole = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if Path(target) == second and self.name.startswith(".a.module.json-"):
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    for before in (None, b"before"):
+        if before is not None:
+            first.write_bytes(before)
+            second.write_bytes(before)
+        with pytest.raises(StoreError, match="Input/output error"):
+            command.write_all({first: b"new", second: b"new"}, tmp_path)
+        left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        assert left == ({} if before is None else {"a.wasm": before, "a.module.json": before})
 
 
 def test_new_files_are_as_readable_as_others() -> None:

@@ -14,10 +14,12 @@ from harness.module.compiler.values import (
     UNKNOWN,
     Checked,
     Context,
+    Known,
     Static,
     Value,
     show,
     steps,
+    told_of,
 )
 from harness.wire import types as t
 
@@ -67,6 +69,8 @@ class Base:
         found = self.check(node)
         if isinstance(found, Value):
             return found
+        if isinstance(found, Known) and isinstance(found.object, list | dict | set | tuple):
+            refuse(node, told_of(found.object))
         refuse(node, f"{show(found)} cannot be used as a value here")
 
     def constant(self, constant: Any, node: ast.AST) -> Value:
@@ -265,8 +269,6 @@ class Base:
 
     def known(self, found: Any, node: ast.AST) -> Checked:
         """A Python object that exists while compiling."""
-        from harness.module.compiler.values import Known
-
         if isinstance(found, Enum) or type(found) in _BUILTIN_CONSTANTS:
             return self.constant(found, node)
         return Known(found)

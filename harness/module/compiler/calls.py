@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -26,6 +27,7 @@ from harness.module.compiler.values import (
     TableRef,
     Value,
     show,
+    told_of,
 )
 from harness.module.schedule import ScheduleAt
 from harness.wire import values as v
@@ -41,6 +43,24 @@ _INSTEAD = {
     "logging": "; ctx.log is the module's log",
     "math": "; of math there are floor, ceil, trunc, sqrt, fabs, copysign, isnan, isinf, isfinite",
     "builtins": "; it is not compiled",
+    "json": "; use columns and parameters with types",
+    "re": "; texts have in, find, startswith, endswith, replace and split",
+    "posix": "; a reducer reads its arguments and rows, and nothing outside",
+    "os": "; a reducer reads its arguments and rows, and nothing outside",
+}
+#: The same for single functions.
+_INSTEADS: dict[Any, str] = {
+    sorted: "; give the table an index, whose rows come in order, or sort in a loop",
+    open: "; a reducer reads its arguments and rows, and nothing outside",
+    input: "; a reducer reads its arguments and rows, and nothing outside",
+    divmod: "; write // and %",
+    pow: "; write **",
+    repr: "; write str(…)",
+    dict: "; use a table or a list",
+    set: "; use a list",
+    tuple: "; use a list",
+    map: "; write a list comprehension",
+    filter: "; write a list comprehension",
 }
 _SPAN = {"micros": k.Int(*k.S64)}
 
@@ -289,13 +309,19 @@ class Calls(Tables):
         special = self._special(found, node)
         if special is not None:
             return special
-        if isinstance(found, FunctionType):
+        if isinstance(found, FunctionType) and not _of_python(found):
             return self.function(found, node, None)
         if isinstance(found, type) and is_struct(found):
             return self._object(found, node)
-        module = str(getattr(found, "__module__", None) or "")
-        hint = _INSTEAD.get(module.partition(".")[0].lstrip("_"), "")
-        refuse(node, f"{getattr(found, '__name__', found)!r} cannot be called here{hint}")
+        holder = getattr(found, "__self__", None)
+        if isinstance(holder, list | dict | set | tuple):
+            refuse(node, f"{told_of(holder)}")
+        module = _home(found)
+        name = getattr(found, "__qualname__", None) or str(found)
+        if module not in ("", "builtins") and not name.startswith("_") and "." not in name:
+            name = f"{module}.{name}"
+        hint = _INSTEADS.get(found) if isinstance(found, Hashable) else None
+        refuse(node, f"{name!r} cannot be called here{hint or _INSTEAD.get(module, '')}")
 
     def _special(self, found: Any, node: ast.Call) -> Value | None:
         """Class methods that are known."""
@@ -334,7 +360,9 @@ class Calls(Tables):
         """Arguments by name, coerced, in the order in which they are written."""
         name = getattr(what, "__name__", str(what))
         if len(node.args) > len(order):
-            refuse(node, f"{name} takes at most {len(order)} arguments by their places")
+            few = f"at most {len(order)} of them" if order else "none"
+            named = ", ".join(f"{key}=…" for key in wanted)
+            refuse(node, f"{name} takes {few} by their places; name them: {name}({named})")
         written: list[tuple[str, ast.expr]] = list(zip(order, node.args, strict=False))
         written += [(str(keyword.arg), keyword.value) for keyword in node.keywords]
         found: dict[str, Value] = {}
@@ -434,6 +462,21 @@ class Calls(Tables):
             kept[id(value)] = self.frame.keep(value.kind)
         for value in ordered:
             self.frame.load(kept[id(value)])
+
+
+def _of_python(function: FunctionType) -> bool:
+    """Whether it belongs to Python's own library, which is not written in the subset."""
+    return str(function.__module__).partition(".")[0] in sys.stdlib_module_names
+
+
+def _home(found: Any) -> str:
+    """The module of Python that something belongs to, such as ``random`` for ``random.random``."""
+    of = found
+    if not getattr(found, "__module__", None):
+        of = getattr(found, "__self__", found)
+        of = of if isinstance(of, type) else type(of)
+    module = str(getattr(of, "__module__", ""))
+    return module.partition(".")[0].lstrip("_")
 
 
 def hints_of(function: Any) -> dict[str, Any]:

@@ -435,7 +435,7 @@ class Expressions(Operators):
                 refuse(node, "ctx.db[…] takes the class of a table's rows")
             return self._table_of(row.object, node)
         if not isinstance(of, Value):
-            refuse(node, f"{show(of)} has no items")
+            of = self.value(node.value)
         if isinstance(of.kind, k.Option):
             of = self.some(of, "TypeError: 'NoneType' object is not subscriptable", node)
         if isinstance(node.slice, ast.Slice):

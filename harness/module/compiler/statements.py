@@ -14,7 +14,7 @@ from harness.module.compiler.frame import REFUSED
 from harness.module.compiler.loops import Emit, Turn
 from harness.module.compiler.recovery import Recovering, nothing
 from harness.module.compiler.source import refuse
-from harness.module.compiler.values import UNKNOWN, Context, Known, Value, show
+from harness.module.compiler.values import UNKNOWN, Context, Known, Method, Value, show
 
 _INSTEAD: dict[type[ast.AST], str] = {
     ast.Try: "try: an error rolls the whole call back; use try_insert, or look before",
@@ -79,6 +79,8 @@ class Compiler(Recovering):
         if isinstance(node.value, ast.Constant):
             return lambda: None
         found = self.check(node.value)
+        if isinstance(found, Method):
+            refuse(node, f"{show(found)} does nothing here; call it with (…)")
         if not isinstance(found, Value):
             return lambda: None
 

@@ -90,6 +90,16 @@ Static: TypeAlias = Known | Context | TableRef | ColumnRef | IndexRef | Method |
 Checked: TypeAlias = Value | Static
 
 
+def told_of(holder: object) -> str:
+    """Why a list or the like of the module is no value."""
+    name = type(holder).__name__
+    loops = "; a loop can go through it" if isinstance(holder, list | tuple) else ""
+    return (
+        f"a {name} of the module is not compiled{loops}: what changes, or is looked up, belongs "
+        "into a table, or into a list within the function"
+    )
+
+
 def show(what: Checked) -> str:
     """What a person would call it."""
     if isinstance(what, Value):

@@ -158,3 +158,31 @@ def two(ctx: ReducerContext) -> None:
     with pytest.raises(SchemaError) as caught:
         compiler.build(module)
     assert str(caught.value).count("Big.value: integers have at most 64 bits here") == 1
+
+
+#: What people try first, and what they are told.
+TRIED = [
+    ("Item(1, 2, 'x')", "Item takes none by their places; name them: Item(id=…, hp=…, name=…)"),
+    ("x = CACHE[n]", "a dict of the module is not compiled: what changes, or is looked up"),
+    ("x = LIST[n]", "a list of the module is not compiled; a loop can go through it"),
+    ("LIST.append(n)", "a list of the module is not compiled"),
+    ("x = sorted([n])", "'sorted' cannot be called here; give the table an index"),
+    ("x = json.dumps(n)", "'json.dumps' cannot be called here; use columns"),
+    ("x = random.random()", "cannot be called here; ctx.rng has random numbers"),
+    ("x = datetime.datetime.now()", "cannot be called here; ctx.timestamp is when"),
+    ("n.foo", "the method 'foo' does nothing here; call it"),
+    ("os.remove('x')", "a reducer reads its arguments and rows, and nothing outside"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), TRIED, ids=[line for line, _ in TRIED])
+def test_what_people_try(line: str, words: str) -> None:
+    source = (
+        "import datetime\nimport json\nimport os\nimport random\n\n"
+        "CACHE: dict[int, int] = {}\nLIST = [1, 2]\n\n\n"
+        f"@reducer\ndef go(ctx: ReducerContext, n: i32) -> None:\n    {line}\n"
+    )
+    with pytest.raises(SchemaError) as caught:
+        compiler.build(module_of(HEAD + source))
+    (said,) = str(caught.value).splitlines()
+    assert words in said
