@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 import msgspec
@@ -31,17 +31,24 @@ class Outcome(msgspec.Struct, frozen=True):
     log_tail: list[str] = []
 
 
-def work(job: Job, *, death: Callable[[], str | None], progress: Callable[[str], None]) -> Outcome:
+def work(
+    job: Job,
+    *,
+    death: Callable[[], str | None],
+    progress: Callable[[str], None],
+    python: Sequence[str] = (sys.executable,),
+) -> Outcome:
     """Run a job in a fresh worker process.
 
-    ``death`` tells why the server has died, or None. The worker is gone when this returns or
-    raises, Ctrl-C included.
+    ``death`` tells why the server has died, or None. ``python`` is the interpreter with its
+    options: that of another environment measures the library which is installed there. The worker
+    is gone when this returns or raises, Ctrl-C included.
     """
     shape = job.scenario.load
     deadline = time.monotonic() + shape.warmup_s + shape.duration_s + GRACE_S
     with tempfile.TemporaryFile() as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "harness.run.worker"],
+            [*python, "-m", "harness.run.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
