@@ -20,6 +20,8 @@ _WIDE = k.Int(*k.W128)
 
 def _len(c: Compiler, node: ast.Call) -> Checked:
     value = c.value(c.one(node, "len"))
+    if isinstance(value.kind, k.Option):
+        value = c.some(value, "TypeError: object of type 'NoneType' has no len()", node)
     if value.kind == k.STR:
         found = k.Int(0, (1 << 32) - 1)
         return Value(found, steps(value.emit, lambda: c.f.call("rt.str_len")), value.calls)
@@ -93,7 +95,8 @@ def _extreme(name: str) -> Callable[[Compiler, ast.Call], Checked]:
             refuse(node, f"{name}() has no keywords here")
         if len(node.args) == 1:
             return c.reduce(node.args[0], name, op, node)
-        values = [c.number(c.value(argument), node) for argument in node.args]
+        computed = c.all_first([c.value(argument) for argument in node.args])
+        values = [c.number(value, node) for value in computed]
         result = values[0]
         for value in values[1:]:
             result = _better(c, name, op, result, value, node)

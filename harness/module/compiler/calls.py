@@ -259,7 +259,12 @@ class Calls(Tables):
         self.grown = True
 
     def _text_method(self, of: Value, name: str, node: ast.Call) -> Value:
-        arguments = [self.value(argument) for argument in node.args]
+        arguments = [
+            self.some(value, f"TypeError: {name}() argument must be str, not None", node)
+            if value.kind == k.Option(k.STR)
+            else value
+            for value in map(self.value, node.args)
+        ]
         kinds: list[k.Kind] = [argument.kind for argument in arguments]
         texts: list[k.Kind] = [k.STR] * len(kinds)
         methods: dict[tuple[str, int], tuple[str, k.Kind]] = {

@@ -52,12 +52,12 @@ class Comparing:
         inner = kind.inner if isinstance(kind, k.Option) else kind
         return isinstance(inner, k.Struct | k.List) and _has_float(inner, self._unit)
 
-    def _alike(self, f: Function, kind: k.Kind) -> None:
+    def alike(self, f: Function, kind: k.Kind) -> None:
         """As ``equal``, of what is in a list or row."""
         if kind == k.FLOAT:
             f.call(self._made("alike", kind, ("f64", "f64"), ("i32",), _alike_floats))
         elif isinstance(kind, k.Option) and _has_float(kind, self._unit):
-            within = partial(self._equal_option, kind=kind, within=self._alike)
+            within = partial(self._equal_option, kind=kind, within=self.alike)
             f.call(self._made("alike", kind, ("i32", "i32"), ("i32",), within))
         else:
             self.equal(f, kind)
@@ -103,7 +103,7 @@ class Comparing:
             for place in (0, 1):
                 f.get(place)
                 load_stored(f, field.stored, field.offset)
-            self._alike(f, field.kind)
+            self.alike(f, field.kind)
             f.op("i32.eqz")
             with f.if_():
                 f.i32(0)
@@ -149,7 +149,7 @@ class Comparing:
             f.br_if(done)
             for place in (0, 1):
                 self._item(f, place, at, slot)
-            self._alike(f, kind.element)
+            self.alike(f, kind.element)
             f.op("i32.eqz")
             with f.if_():
                 f.i32(0)
@@ -193,7 +193,7 @@ class Comparing:
                 self._item(g, list_, at, slot)
                 for place in range(len(words)):
                     g.get(place)
-                self._alike(g, element)
+                self.alike(g, element)
                 with g.if_():
                     g.i32(1)
                     g.op("return")

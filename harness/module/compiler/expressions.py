@@ -290,6 +290,12 @@ class Expressions(Operators):
         if isinstance(right, ast.Tuple | ast.List | ast.Set) and right.elts:
             return self._among(a, [self.value(item) for item in right.elts], node)
         b = self.value(right)
+        if isinstance(b.kind, k.Option) and b.kind.inner is not None:
+            b = self.some(b, "TypeError: argument of type 'NoneType' is not iterable", node)
+        if a.kind == k.Option(k.STR) and b.kind == k.STR:
+            a, b = self.both_first(a, b)
+            text = "TypeError: 'in <string>' requires string as left operand, not NoneType"
+            a = self.some(a, text, node)
         if a.kind == b.kind == k.STR:
             return Value(
                 k.BOOL, steps(lambda: self.frame.push(a, b), lambda: self.f.call("rt.str_in")),
@@ -309,16 +315,46 @@ class Expressions(Operators):
         refuse(node, f"`in` needs two texts or a list, not {a.kind} in {b.kind}")
 
     def _among(self, a: Value, values: list[Value], node: ast.Compare) -> Value:
+        """Whether one of the values is equal to it; all are computed first, as in Python."""
         kept: list[Any] = []
-        again = Value(a.kind, lambda: self.frame.load(kept[0]))
-        tests = [self.compare(ast.Eq(), again, value, node) for value in values]
+
+        def again(place: int, value: Value) -> Value:
+            if value.constant is not UNKNOWN:
+                return value
+            return Value(value.kind, lambda: self.frame.load(kept[place]))
+
+        first = again(0, a)
+        tests = [
+            self._same_item(first, again(place, value), node)
+            for place, value in enumerate(values, 1)
+        ]
 
         def emit() -> None:
-            a.emit()
-            kept[:] = [self.frame.keep(a.kind)]
+            made: list[Any] = []
+            for value in (a, *values):
+                if value.constant is UNKNOWN:
+                    value.emit()
+                    made.append(self.frame.keep(value.kind))
+                else:
+                    made.append(None)
+            before, kept[:] = list(kept), made
             self._short_circuit([test.emit for test in tests], False)
+            kept[:] = before
 
         return Value(k.BOOL, emit, a.calls or any(v.calls for v in values))
+
+    def _same_item(self, a: Value, b: Value, node: ast.Compare) -> Value:
+        """Whether two are equal, as ``in`` sees it: a float is an object first."""
+        inner = a.kind.inner if isinstance(a.kind, k.Option) else a.kind
+        if a.kind != b.kind or inner != k.FLOAT:
+            return self.compare(ast.Eq(), a, b, node)
+
+        def emit() -> None:
+            self.frame.push(a, b)
+            self.unit.comparing.alike(self.f, a.kind)
+            self.frame.check(self.line(node))
+
+        return Value(k.BOOL, emit)
 
     def _ifexp(self, node: ast.IfExp) -> Checked:
         test, calls, _ = self.condition(node.test)

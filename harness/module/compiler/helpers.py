@@ -39,9 +39,10 @@ CODES = {
     19: "ValueError: empty separator",
     20: "ZeroDivisionError: float modulo",
     21: "FloatingPointError: nan is in what is compared; compare the numbers themselves",
+    23: "IndexError: list assignment index out of range",
     22: "OverflowError: the range of the random number has more than 64 bits",
 }
-_DIVISION, _PLACE, _RANGE, _POP, _CHOICE, NAN, _WIDTH = 16, 5, 15, 17, 18, 21, 22
+_DIVISION, _PLACE, _RANGE, _POP, _CHOICE, NAN, _WIDTH, ASSIGNED = 16, 5, 15, 17, 18, 21, 22, 23
 
 IMPORTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     name: (("i32",) * count, results)

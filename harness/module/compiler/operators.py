@@ -66,6 +66,10 @@ class Operators(Base):
     def binary(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
         """``left op right``."""
         kind = type(op)
+        left, right = self.both_first(left, right)
+        if isinstance(left.kind, k.Option) and left.kind.inner == k.STR:
+            text = f"TypeError: unsupported operand type(s) for {_SIGNS[kind]}: 'NoneType'"
+            left = self.some(left, text, node)
         if left.kind == k.STR or isinstance(left.kind, k.List):
             return self._sequence(kind, left, right, node)
         if right.kind == k.STR and kind is ast.Mult:
@@ -88,6 +92,34 @@ class Operators(Base):
         if {a.kind, b.kind} <= {k.FLOAT} or k.FLOAT in (a.kind, b.kind):
             return self._floats(kind, self.floating(a, node), self.floating(b, node), node)
         refuse(node, f"{left.kind} {_SIGNS[kind]} {right.kind} is not possible")
+
+    def both_first(self, left: Value, right: Value) -> tuple[Value, Value]:
+        """Both operands are computed before Python finds that the left one is None."""
+        first, second = self.all_first([left, right])
+        return first, second
+
+    def all_first(self, values: list[Value]) -> list[Value]:
+        """The values, to be emitted in this order: all are computed with the first, if it or
+        another but the last may be None, which is found out when it is used."""
+        late = [value.constant is UNKNOWN for value in values[1:]]
+        if not any(late) or not any(isinstance(value.kind, k.Option) for value in values[:-1]):
+            return values
+        kept: list[Any] = []
+
+        def compute() -> None:
+            made = []
+            for value in values:
+                value.emit()
+                made.append(self.frame.keep(value.kind))
+            kept[:] = made
+            self.frame.load(made[0])
+
+        calls = any(value.calls for value in values)
+        rest = [
+            Value(value.kind, lambda place=place: self.frame.load(kept[place]))  # type: ignore[misc]  # bound now
+            for place, value in enumerate(values[1:], 1)
+        ]
+        return [Value(values[0].kind, compute, calls), *rest]
 
     def _folded(self, kind: type[ast.operator], a: Value, b: Value, node: ast.AST) -> Value:
         x, y = a.constant, b.constant
@@ -329,6 +361,7 @@ class Operators(Base):
         name = _COMPARISONS[type(op)]
         if name in ("eq", "ne"):
             return self._equal(name, a, b, node)
+        a, b = self.both_first(a, b)
         a, b = self.number(a, node), self.number(b, node)
         calls = a.calls or b.calls
         if isinstance(a.kind, k.Int) and isinstance(b.kind, k.Int):

@@ -11,6 +11,7 @@ from harness.errors import ReducerError
 from harness.module.compiler import kinds as k
 from harness.module.compiler.codecs import DATA, store_field, store_stored
 from harness.module.compiler.frame import REFUSED
+from harness.module.compiler.helpers import ASSIGNED, fail
 from harness.module.compiler.loops import Emit, Turn
 from harness.module.compiler.recovery import Recovering, nothing
 from harness.module.compiler.source import refuse
@@ -159,10 +160,23 @@ class Compiler(Recovering):
         type_, kind = self.unit.annotation(self.source.function, node.annotation)
         if node.value is None:
             return lambda: None
-        value = self.value(node.value)
+        value = self._declared_value(node.value, kind)
         if kind != k.Int(*k.S64):  # a plain int is as wide as it must be
             value = self.coerce(value, kind, node.target.id, type_, node)
         return self.assign(node.target.id, value, node.target)
+
+    def _declared_value(self, node: ast.expr, kind: k.Kind) -> Value:
+        """A value for a place of a kind, which says what a list holds: ``[None]`` cannot."""
+        element = kind.element if isinstance(kind, k.List) else None
+        if not isinstance(node, ast.List) or element is None:
+            return self.value(node)
+        label = "an item of this list"
+        items = [self._declared_value(item, element) for item in node.elts]
+        fitting = [
+            self.coerce(item, element, label, None, at)
+            for item, at in zip(items, node.elts, strict=True)
+        ]
+        return self.list_of(fitting, node)
 
     def _augassign_statement(self, node: ast.AugAssign) -> Emit:
         if isinstance(node.target, ast.Name):
@@ -236,7 +250,12 @@ class Compiler(Recovering):
         def emit() -> None:
             f = self.f
             self.frame.push(fitting, holder, index)
-            self.frame.call("list_place", self.line(node))
+            f.call("list_place")
+            f.global_get("err")
+            with f.if_():
+                fail(f, ASSIGNED)
+                self.frame.at(self.line(node))
+                f.br(self.frame.errors[-1])
             place, list_ = self.frame.temp("i32"), self.frame.temp("i32")
             f.set(place)
             f.set(list_)

@@ -26,13 +26,17 @@ RANGES = {
     "i64": (-(1 << 63), (1 << 63) - 1), "u64": (0, (1 << 64) - 1),
 }  # fmt: skip
 COLUMNS = (*RANGES, "f64", "f32", "bool", "str", "i32 | None", "str | None")
-KINDS = {**dict.fromkeys(RANGES, "int"), "f64": "float", "f32": "float", "i32 | None": "int | None"}
+KINDS = {
+    **dict.fromkeys(RANGES, "int"), "f64": "float", "f32": "float", "i32 | None": "int | None",
+    "list[i64]": "list[int]",
+}  # fmt: skip
 INTS = (0, 1, 2, 3, 5, 7, 10, 100, 255, 256, -1, -2, -7, -128, 1000003, 2**31, -(2**31), 2**53 + 1,
         2**63 - 1, -(2**63), 2**64 - 1)  # fmt: skip
 FLOATS = ("0.0", "-0.0", "1.0", "0.1", "-2.5", "3.5", "1e16", "1e-7", "123456.789", "1e300", "1e22")
 TEXTS = ("''", "'a'", "'b'", "'ab '", "'Zürich'", "'日本'", "'🎲'", "'{}'", "'x y'", "('z' * 3)")
 #: What is in an expression that the compiler cannot know ahead.
 _VARIABLE = re.compile(r"\b(?!LIMIT)[a-z]+\d+\b|\bctx\b")
+SCALARS = ("int", "float", "str", "bool")
 PARAMETERS = ("i8", "u8", "i32", "u32", "i64", "u64", "f64", "bool", "str", "i32 | None")
 
 
@@ -45,6 +49,7 @@ class Table:
     auto: bool
     columns: dict[str, str]
     index: str | None
+    unique: str | None = None
 
     @property
     def row(self) -> str:
@@ -53,7 +58,10 @@ class Table:
     def source(self) -> str:
         indexes = f'indexes=[btree("by_it", "{self.index}", "id")]' if self.index else ""
         key = "auto_inc(primary_key=True)" if self.auto else "column(primary_key=True)"
-        columns = "".join(f"    {name}: {type_}\n" for name, type_ in self.columns.items())
+        columns = "".join(
+            f"    {name}: {type_}{' = column(unique=True)' * (name == self.unique)}\n"
+            for name, type_ in self.columns.items()
+        )
         return f"@table({indexes})\nclass {self.row}:\n    id: {self.key} = {key}\n{columns}"
 
 
@@ -80,11 +88,18 @@ class Program:
     """Draws one program; ``text`` is its source.
 
     ``ordered`` leaves out loops over whole tables: their order is promised by no server.
+    ``timeless`` leaves out random numbers and the time: both depend on when a call is made.
     """
 
-    def __init__(self, draw: Any, *, ordered: bool = False) -> None:
+    parameters = PARAMETERS
+    #: Kinds of values in texts, of parameters and of results of helper functions.
+    shown: tuple[str, ...] = SCALARS
+    given: tuple[str, ...] = SCALARS
+    results: tuple[str, ...] = SCALARS
+
+    def __init__(self, draw: Any, *, ordered: bool = False, timeless: bool = False) -> None:
         self._draw = draw
-        self._ordered = ordered
+        self._ordered, self._timeless = ordered, timeless
         self._lines: list[str] = []
         self._indent = 0
         self._count = 0
@@ -150,8 +165,8 @@ class Program:
             self._reducer(f"r{place}")
 
     def _helper(self) -> None:
-        kinds = [self.pick(("int", "float", "str", "bool")) for _ in range(self.pick((1, 2)))]
-        result = self.pick(("int", "float", "str", "bool"))
+        kinds = [self.pick(self.given) for _ in range(self.pick((1, 2)))]
+        result = self.pick(self.results)
         name = self._new("helper")
         given = [(self._new("p"), kind) for kind in kinds]
         declared = ", ".join(f"{p}: {kind}" for p, kind in given)
@@ -165,7 +180,7 @@ class Program:
         self.helpers.append((name, kinds, result))
 
     def _reducer(self, name: str) -> None:
-        types = [self.pick(PARAMETERS) for _ in range(self._draw(st.integers(0, 3)))]
+        types = [self.pick(self.parameters) for _ in range(self._draw(st.integers(0, 3)))]
         given = [(self._new("p"), type_) for type_ in types]
         declared = "".join(f", {p}: {type_}" for p, type_ in given)
         self.scope = self._fresh([(p, KINDS.get(type_, type_)) for p, type_ in given])
@@ -197,7 +212,11 @@ class Program:
             options += [self.branch, self.branch, self.loop, self.loop]
         if self.scope.loops:
             options.append(self.leave)
-        self.pick(options)()
+        self.pick(options + self.more())()
+
+    def more(self) -> list[Callable[[], None]]:
+        """Further statements."""
+        return []
 
     def declare(self) -> None:
         kind = self.pick(("int", "int", "float", "str", "bool", "list[int]", "list[str]"))
@@ -234,7 +253,7 @@ class Program:
     def message(self) -> str:
         """An f-string of one to three values."""
         self._in_text = True
-        kinds = [self.pick(("int", "float", "str", "bool")) for _ in range(self.pick((1, 2, 3)))]
+        kinds = [self.pick(self.shown) for _ in range(self.pick((1, 2, 3)))]
         parts = []
         for kind in kinds:
             form = ":.2f" if kind == "float" and self.often(2) else ""
@@ -513,7 +532,7 @@ class Program:
             name = self.pick(self.scope.of("list[int]"))
             return str(self.pick((f"{name}[{self.pick((0, 1, -1))}]", f"len({name})",
                                   f"sum({name})")))  # fmt: skip
-        if way == "rng":
+        if way == "rng" and not self._timeless:
             return f"ctx.rng.randrange({self.pick((1, 2, 6, 1000))})"
         if way == "option" and self.leaves("int | None"):
             name = self.pick(self.leaves("int | None"))
@@ -542,7 +561,7 @@ class Program:
             return f"float({e('int', depth)})"
         if way == "sqrt":
             return f"math.sqrt(abs({e('float', depth)}))"
-        if way == "rng":
+        if way == "rng" and not self._timeless:
             return "ctx.rng.random()"
         made = self._call("float", depth)
         return made or f"{self.pick(('min', 'max'))}({e('float', depth)}, {e('float', depth)})"

@@ -442,6 +442,89 @@ def go(ctx: ReducerContext, a: i64, b: i64) -> None:
     "ValueError: empty range for randrange() (8, 8, 0)",
 )
 
+case(
+    "everything in a tuple or list is computed before it is looked into",
+    """
+def said(ctx: ReducerContext, n: int) -> int:
+    ctx.log.info(f"said {n}")
+    return n
+
+
+@reducer
+def go(ctx: ReducerContext, n: i32) -> None:
+    ctx.log.info(f"{n in (said(ctx, 1), said(ctx, 2))} {n not in [1, 6 // n]}")
+    ctx.log.info(f"{n in (1, 2 if n in (5, 6 // n) else 3, 4)}")
+
+
+@reducer
+def nan(ctx: ReducerContext, x: f64, y: f64 | None) -> None:
+    ctx.log.info(f"{x in (1.0, 2.0)} {x in (1, 2)} {y in (x, None)}")
+""",
+    *[("go", n) for n in (1, 2, 6)],
+    ("go", 0),
+    "ZeroDivisionError: integer division or modulo by zero",
+    ("nan", 2.0, float("nan")),
+    ("nan", float("nan"), 1.0),
+    ("nan", 1.0, None),
+)
+_OPERATORS = ("+", "-", "*", "//", "%", "<", ">=", "&", "<<")
+case(
+    "both operands are computed before None is noticed",
+    """
+def said(ctx: ReducerContext, n: int) -> int:
+    if n > 5:
+        raise ReducerError("too much")
+    ctx.log.info(f"said {n}")
+    return n
+
+
+"""
+    + "".join(
+        f"""
+@reducer
+def r{place}(ctx: ReducerContext, a: i32 | None, n: i32) -> None:
+    ctx.log.info(f"{{a {op} said(ctx, n)}} {{said(ctx, 2) {op} a}}")
+
+"""
+        for place, op in enumerate(_OPERATORS)
+    )
+    + """
+@reducer
+def among(ctx: ReducerContext, a: i32 | None, n: i32) -> None:
+    ctx.log.info(f"{max(a, said(ctx, n))} {min(3, a, said(ctx, 2))}")
+
+
+@reducer
+def texts(ctx: ReducerContext, a: str | None, n: i32) -> None:
+    ctx.log.info(a + "x" * said(ctx, n))
+    ctx.log.info(f"{a in 'x' * said(ctx, n)} {a < 'x' * said(ctx, n)} {len(a)} {a.replace(a, a)}")
+""",
+    *[
+        part
+        for name, value in (*((f"r{x}", 1) for x in range(len(_OPERATORS))), ("among", 1))
+        for part in ((name, value, 2), (name, value, 7), "too much", (name, None, 7), "too much")
+    ],
+    ("texts", "x", 2),
+    ("texts", None, 7),
+    "too much",
+    ("texts", None, 1),
+    "TypeError: unsupported operand type(s) for +: 'NoneType' and 'str'",
+)
+case(
+    "an annotation says what a list holds",
+    """
+@reducer
+def go(ctx: ReducerContext) -> None:
+    a: list[int | None] = [None]
+    b: list[int | None] = [1, 2]
+    c: list[list[int]] = [[], [1]]
+    a.append(3)
+    b.append(None)
+    ctx.log.info(f"{len(a)} {a[0] is None} {b[2] is None} {b == [1, 2, None]} {len(c[0])}")
+""",
+    ("go",),
+)
+
 # --- tables --------------------------------------------------------------------------------------
 
 case(
