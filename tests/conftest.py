@@ -6,10 +6,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A deadline of milliseconds for an example would let the machine's load decide. The health checks
-# that remain are those about the strategy, not about the clock.
+# that remain are those about the strategy, not about the clock. What gates a change tries the same
+# examples each time; `pytest --hypothesis-profile=explore` tries new ones, as the nightly run does.
 settings.register_profile(
-    "harness", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "explore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("harness", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("harness")
 
 

@@ -21,6 +21,6 @@ def adjusted(p_values: Sequence[float], *, dependent: bool = False) -> list[floa
     found = [1.0] * tests
     lowest = 1.0
     for rank, at in reversed(list(enumerate(sorted(range(tests), key=p_values.__getitem__), 1))):
-        lowest = min(lowest, factor * p_values[at] * tests / rank)
+        lowest = min(lowest, p_values[at] * (factor * tests / rank))
         found[at] = lowest
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from harness.client import connect
+from harness.client import connect, publishing
+from harness.client.http import Http
 from harness.client.rows import types_of
 from harness.errors import HarnessError
 from harness.module import Module
@@ -30,15 +31,41 @@ class Left:
 
 def play(server: Standalone, module: Module, calls: list[Call]) -> Left:
     """Make the calls over one connection of protocol v1."""
-    return asyncio.run(_play(server, module, calls))
+    return asyncio.run(_play(server, DATABASE, None, module, calls))
 
 
-async def _play(server: Standalone, module: Module, calls: list[Call]) -> Left:
+class Owner:
+    """An identity of a server that publishes modules there, calls them and reads their logs."""
+
+    def __init__(self, server: Standalone) -> None:
+        self._server = server
+        self.identity, self._token = asyncio.run(publishing.new_identity(server.uri))
+
+    def play(
+        self, name: str, module: Module, wasm: bytes, calls: list[Call]
+    ) -> tuple[Left, list[tuple[str, str]]]:
+        """Publish under a new name and make the calls; also the log: levels and messages."""
+        return asyncio.run(self._play(name, module, wasm, calls))
+
+    async def _play(
+        self, name: str, module: Module, wasm: bytes, calls: list[Call]
+    ) -> tuple[Left, list[tuple[str, str]]]:
+        async with Http(self._server.uri, self._token, timeout_s=60) as http:
+            await http.publish(name, wasm)
+            left = await _play(self._server, name, self._token, module, calls)
+            records = await http.logs(name, 100_000)
+        own = [record for record in records if record.get("filename", "").startswith("program_")]
+        return left, [(record["level"], record["message"]) for record in own]
+
+
+async def _play(
+    server: Standalone, database: str, token: str | None, module: Module, calls: list[Call]
+) -> Left:
     definition = module.compiled.definition
     types = types_of(definition)
     public = [table for table in definition.tables if table.public]
     async with connect(
-        server.uri, DATABASE, protocols=("v1",), schema=definition, timeout_s=60
+        server.uri, database, token=token, protocols=("v1",), schema=definition, timeout_s=60
     ) as client:
         texts: list[str] = []
         for start in range(0, len(calls), WINDOW):

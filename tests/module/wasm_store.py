@@ -79,6 +79,11 @@ class Index:
     def scan(self, prefix: tuple[Any, ...], low: Bound, high: Bound) -> list[bytes]:
         """The rows whose first columns are the prefix, and whose next lies between the bounds."""
         depth = len(prefix)
+        if low[0] != "unbounded" and high[0] != "unbounded":
+            excluded = "excluded" in (low[0], high[0])
+            assert low[1] < high[1] or (low[1] == high[1] and not excluded), (
+                f"a server of 1.2 would die of this range: {low} to {high}"
+            )
         first = bisect.bisect_left(self._entries, prefix, key=lambda entry: entry[0][:depth])
         last = bisect.bisect_right(self._entries, prefix, key=lambda entry: entry[0][:depth])
         kind, value = low

@@ -15,6 +15,7 @@ from harness.module.compiler.values import (
     UNKNOWN,
     Checked,
     ColumnRef,
+    Emit,
     IndexRef,
     Method,
     Rows,
@@ -216,9 +217,9 @@ class Tables(Expressions):
     def _on_index(self, of: IndexRef, name: str, node: ast.Call) -> Checked:
         table, index = of.table, of.index
         line = self.line(node)
-        prefix, ends = self._arguments(table, index, node)
-        calls = any(value.calls for value, _ in prefix) or any(v.calls for v, _ in ends.values())
-        emit_range = self._range(table, index, prefix, ends, node)
+        prefix, ends, compute, calls = self._arguments(table, index, node)
+        chosen = self._range(table, index, prefix, ends, node)
+        emit_range = steps(compute, chosen)
         if name == "delete":
             helper = self.unit.hosts.delete_range(index)
 
@@ -232,14 +233,34 @@ class Tables(Expressions):
 
     def _arguments(
         self, table: TableDef, index: IndexDef, node: ast.Call
-    ) -> tuple[list[tuple[Value, Any]], dict[str, tuple[Value, Any]]]:
+    ) -> tuple[list[tuple[Value, Any]], dict[str, tuple[Value, Any]], Emit, bool]:
+        """The values of the first columns, the ends of the range, how to compute them all in the
+        order in which they are written, and whether that may collect garbage."""
         arguments = node.args
         if len(arguments) == 1 and isinstance(arguments[0], ast.Tuple):
             arguments = arguments[0].elts
         if len(arguments) > len(index.columns):
             refuse(node, f"{len(arguments)} values for an index of {len(index.columns)} columns")
+        written: list[Value] = []
+        kept: list[Any] = []
+
+        def again(argument: ast.expr) -> Value:
+            value = self.value(argument)
+            if value.constant is not UNKNOWN:
+                return value
+            place = len(written)
+            written.append(value)
+            return Value(value.kind, lambda: self.frame.load(kept[place]))
+
+        def compute() -> None:
+            made = []
+            for value in written:
+                value.emit()
+                made.append(self.frame.keep(value.kind))
+            kept[:] = made
+
         prefix = [
-            (self.value(argument), column)
+            (again(argument), column)
             for argument, column in zip(arguments, index.columns, strict=False)
         ]
         ends: dict[str, tuple[Value, Any]] = {}
@@ -248,13 +269,13 @@ class Tables(Expressions):
                 refuse(node, f"{keyword.arg!r} is no end of a range; there are ge, gt, le, lt")
             if len(prefix) == len(index.columns):
                 refuse(node, "the values leave no column for a range")
-            ends[keyword.arg] = (self.value(keyword.value), index.columns[len(prefix)])
+            ends[keyword.arg] = (again(keyword.value), index.columns[len(prefix)])
         if {"ge", "gt"} <= set(ends) or {"le", "lt"} <= set(ends):
             refuse(node, "a range has one lower and one upper end")
         whole = len(prefix) == len(index.columns) and not ends
         if index.algorithm is not IndexAlgorithm.BTREE and not whole:
             refuse(node, "only btree indexes have ranges and prefixes")
-        return prefix, ends
+        return prefix, ends, compute, any(value.calls for value in written)
 
     def _range(
         self,
@@ -277,7 +298,15 @@ class Tables(Expressions):
             bounds = [("eq", *prefix[-1])]
         else:
             bounds = [(name, *ends[name]) for name in ("ge", "gt", "le", "lt") if name in ends]
+        if len(bounds) == 2 and fields[bounds[0][2]].kind in (k.IDENTITY, k.CONNECTION_ID):
+            refuse(node, f"a range of {fields[bounds[0][2]].kind} has one end here; look at the "
+                         "other in the loop")  # fmt: skip
 
+        for name, _, column in bounds:
+            kind = fields[column].kind
+            if name in ("gt", "lt") and column != index.columns[-1] and _limits(kind) is None:
+                refuse(node, f"{name!r} of {kind} needs the last column of an index; take "
+                             f"{name[0]}e and leave out what is equal in the loop")  # fmt: skip
         keys = [self._key(table, column, value, node) for value, column in held]
         end_keys = []
         for name, value, column in bounds:
@@ -307,6 +336,14 @@ class Tables(Expressions):
                     self._end(name, key, fits, kept, given, fields[column], impossible)
                     for name, (key, fits), column, kept, given in end_keys
                 ]
+                for end, (*_, column, _, _) in zip(found, end_keys, strict=True):
+                    if end[0] in ("gt", "lt") and column != index.columns[-1]:
+                        f.get(end[2])
+                        f.i32(_ENDS["gt"])
+                        f.op("i32.eq")
+                        self._close(end, impossible)
+                if len(found) == 2:
+                    self._unless_reversed(found[0], found[1], impossible)
                 f.global_get("heap_top")
                 f.set(at)
                 for (_, column), place in zip(held, places, strict=True):
@@ -361,6 +398,55 @@ class Tables(Expressions):
                     f.set(tag)
         return name, place, tag, field
 
+    def _close(self, end: tuple[str, Any, Any, Any], impossible: Any) -> None:
+        """Make an end that is left out the next value, which belongs to it; leave if none does.
+
+        Where an index has further columns, servers of 1.2 do not leave out what is equal.
+        """
+        f, frame = self.f, self.frame
+        name, place, tag, field = end
+        limits = _limits(field.kind)
+        assert limits is not None  # else it was refused
+        least, most, word = limits
+        with f.if_():
+            frame.load(place)
+            if word == "i64":
+                f.i64((most if name == "gt" else least) % (1 << 64))
+            else:
+                f.i32(most if name == "gt" else least)
+            f.op(f"{word}.eq")
+            f.br_if(impossible)
+            frame.load(place)
+            f.i64(1) if word == "i64" else f.i32(1)
+            f.op(f"{word}.add" if name == "gt" else f"{word}.sub")
+            frame.store(place)
+            f.i32(0)
+            f.set(tag)
+
+    def _unless_reversed(
+        self, lower: tuple[str, Any, Any, Any], upper: tuple[str, Any, Any, Any], impossible: Any
+    ) -> None:
+        """Leave if the range ends before it begins: servers of 1.2 die of such a range."""
+        f = self.f
+        low, high = (Value(end[3].kind, partial(self.frame.load, end[1])) for end in (lower, upper))
+        for end in (lower, upper):
+            f.get(end[2])
+            f.i32(_UNBOUNDED)
+            f.op("i32.ne")
+        f.op("i32.and")
+        with f.if_():
+            for op in (ast.Gt(), ast.Eq()):
+                if isinstance(low.kind, k.Enumeration) or low.kind == k.BOOL:
+                    self.frame.push(low, high)
+                    f.op("i32.gt_u" if isinstance(op, ast.Gt) else "i32.eq")
+                else:
+                    self.compare(op, low, high, ast.Pass()).emit()
+            # Of one place both ends must be included.
+            for end in (lower, upper):
+                f.get(end[2])
+            f.op("i32.or", "i32.and", "i32.or")
+            f.br_if(impossible)
+
     def _bounds(self, ends: list[tuple[str, Any, Any, Any]], at: int, point: bool) -> None:
         f, frame = self.f, self.frame
         lower = next((end for end in ends if end[0] in ("ge", "gt", "eq")), None)
@@ -413,6 +499,17 @@ class Tables(Expressions):
             self.f.else_()
             self.f.i32(otherwise)
         self.frame.check(line)
+
+
+def _limits(kind: k.Kind) -> tuple[int, int, str] | None:
+    """The least and the greatest value of what can be counted on from, and its word."""
+    if isinstance(kind, k.Int):
+        return kind.lo, kind.hi, "i64"
+    if kind in (k.TIMESTAMP, k.DURATION):
+        return *k.S64, "i64"
+    if isinstance(kind, k.Enumeration):
+        return 0, len(kind.class_) - 1, "i32"
+    return (0, 1, "i32") if kind == k.BOOL else None
 
 
 def _load_first(frame: Frame, kept: list[Any]) -> None:

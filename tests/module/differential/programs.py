@@ -625,6 +625,6 @@ class Program:
 
 
 @st.composite
-def programs(draw: Any, ordered: bool = False) -> str:
+def programs(draw: Any, ordered: bool = False, timeless: bool = False) -> str:
     """The source of a module of the subset."""
-    return Program(draw, ordered=ordered).text
+    return Program(draw, ordered=ordered, timeless=timeless).text

@@ -566,6 +566,65 @@ def go(ctx: ReducerContext, group: i64, low: i64, high: i64) -> None:
     *[("go", 1, -(2**63), 2**63 - 1), ("go", 2**40, 0, 1), ("go", -(2**40), 0, 1)],
 )
 case(
+    "ranges that end before they begin have no rows",
+    """
+class Size(Enum):
+    SMALL = 1
+    LARGE = 2
+
+
+@table(indexes=[btree("by_size", "size", "flag", "text", "n")])
+class Box:
+    size: Size
+    flag: bool
+    text: str
+    n: u64
+
+
+@reducer
+def go(ctx: ReducerContext, a: i32, b: i32) -> None:
+    if ctx.db.box.count() == 0:
+        fill(ctx, 12)
+        for n in range(8):
+            size = Size.LARGE if n % 2 else Size.SMALL
+            ctx.db.box.insert(Box(size=size, flag=n > 3, text=f"t{n}", n=n))
+    found = 0
+    for row in ctx.db.row.by_place.filter(0, ge=a, le=b):
+        found += 1
+    for row in ctx.db.row.by_place.filter(0, gt=a, le=b):
+        found += 100
+    for row in ctx.db.row.by_place.filter(0, ge=a, lt=b):
+        found += 10_000
+    for row in ctx.db.row.by_place.filter(0, gt=a, lt=b):
+        found += 1_000_000
+    ctx.log.info(f"{found} {ctx.db.row.by_place.delete(0, ge=a, lt=b)}")
+    for box in ctx.db.box.by_size.filter(gt=Size.SMALL, lt=Size.SMALL):
+        ctx.log.info(f"{box.n}")
+    for box in ctx.db.box.by_size.filter(gt=Size.SMALL, le=Size.LARGE):
+        ctx.log.info(f"{box.n}")
+    for box in ctx.db.box.by_size.filter(Size.LARGE, ge=a > b, le=a < b):
+        ctx.log.info(f"{box.n}")
+    for box in ctx.db.box.by_size.filter(Size.LARGE, True, ge=f"t{a}", le=f"t{b}"):
+        ctx.log.info(f"{box.n}")
+    for box in ctx.db.box.by_size.filter(Size.LARGE, True, "t5", ge=a, lt=b):
+        ctx.log.info(f"{box.n}")
+
+
+def said(ctx: ReducerContext, n: int) -> int:
+    ctx.log.info(f"said {n}")
+    return n
+
+
+@reducer
+def order(ctx: ReducerContext, a: i64) -> None:
+    for row in ctx.db.row.by_place.filter(said(ctx, a), le=said(ctx, 5), ge=said(ctx, 0)):
+        ctx.log.info(row.name)
+""",
+    *[("go", a, b) for a in (-4, 0, 5, 7) for b in (-4, 0, 5, 6)],
+    ("order", 1),
+    ("order", 2**40),
+)
+case(
     "ranges of what does not fit an index",
     """
 @reducer

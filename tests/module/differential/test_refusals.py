@@ -83,6 +83,17 @@ def test_recursion_is_refused_where_it_begins() -> None:
         compiler.build(module)
 
 
+def test_an_end_that_a_server_would_not_leave_out_is_refused() -> None:
+    """Real servers of 1.2 take `gt` for `ge` where an index has further columns."""
+    index = '@table(indexes=[btree("by_name", "name", "value")])'
+    scan = "    for row in ctx.db.row.by_name.filter({end}):\n        ctx.log.info(row.name)\n"
+    source = BEGIN.replace("@table()", index) + scan
+    with pytest.raises(SchemaError, match="'gt' of str needs the last column of an index; take ge"):
+        compiler.build(module_of(source.format(end="gt='a'")))
+    compiler.build(module_of(source.format(end="ge='a'")))
+    compiler.build(module_of(source.format(end="'a', gt=1")))
+
+
 CONTROL = """
 @table()
 class Row:
