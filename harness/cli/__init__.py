@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "Compile a Python module to WebAssembly for real servers.",
     "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",
+    "compare": "Say whether a revision is slower than another, or runs than others.",
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a real server.",
@@ -33,6 +34,8 @@ OK = 0
 FAILED = 1
 USAGE = 2
 VOIDED = 3
+SLOWER = 3
+UNTOLD = 4
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -67,7 +70,8 @@ def cli() -> None:
       0  fine
       1  an error, told in one sentence
       2  the command line was not understood
-      3  measured, but at least one row is VOID
+      3  measured, but at least one row is VOID, or something became slower
+      4  could not tell
     """
 
 

@@ -61,8 +61,8 @@ def client(
       1  an error      2  a wrong command line      3  some row is VOID      130  stopped by Ctrl-C
     """
     from harness.cli.client_table import as_json_text, render
-    from harness.cli.run import _ended_by_signals as ended_by_signals
     from harness.cli.selection import selector
+    from harness.cli.signals import ended_by_signals
     from harness.run import client_measure
     from harness.targets.choice import choose
 

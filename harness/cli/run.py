@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +60,14 @@ def run(
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
     from harness.cli.session import Session
+    from harness.cli.signals import ended_by_signals
     from harness.cli.table import as_markdown, console, render
 
     names = targets or (("standalone",) if server_binary is not None else ("embedded",))
     session = Session(
         suites, expression, quick=quick, targets=names, binary=server_binary, out=out, seed=seed
     )
-    with _ended_by_signals():
+    with ended_by_signals():
         stopped = session.run()
     if as_json:
         _print_json(session.rows)
@@ -83,25 +80,6 @@ def run(
         click.echo("harness: stopped; the table has what was finished", err=True)
         return INTERRUPTED
     return VOIDED if any(row.void for row in session.rows) else OK
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A process that is told to end, or loses its terminal, cleans up as after Ctrl-C."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's alone
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, stop)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def _print_json(rows: list[Any]) -> None:

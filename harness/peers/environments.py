@@ -94,6 +94,11 @@ def parse(client: str) -> Source:
     return _commit(client, place, revision)
 
 
+def at_revision(repository: Path, revision: str) -> Source:
+    """A repository at a revision. Raises ``PlanError`` if it is none or has no such revision."""
+    return _commit(f"{repository}@{revision}", repository.resolve(), revision)
+
+
 def _requirement(client: str) -> Source:
     if client.startswith((".", "/", "~")):
         raise PlanError(f"there is nothing at {client.partition('@')[0]}")
@@ -173,6 +178,12 @@ def _title(source: Source | None, requires: Sequence[str]) -> str:
     return source.requirement or "client"
 
 
+def _spoken(source: Source | None, requires: Sequence[str]) -> str:
+    if source is None or source.commit is None:
+        return _title(source, requires)
+    return f"{_title(source, requires)} at {source.commit[:10]}"
+
+
 def _key(
     source: Source | None, requires: Sequence[str], version: str, lent: str | None = None
 ) -> str:
@@ -201,7 +212,7 @@ def _make(
     shutil.rmtree(place, ignore_errors=True)  # a leftover without facts
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
     try:
-        progress(f"making an environment for {_title(source, requires)}")
+        progress(f"making an environment for {_spoken(source, requires)}")
         bare = [] if lent is None else ["--without-pip"]
         command = [python, "-m", "venv", *bare, str(building / "venv")]
         _run(command, "python -m venv", VENV_TIMEOUT_S)

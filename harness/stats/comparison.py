@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from enum import Enum
 
-import numpy as np
-
 from harness.records import Record
 from harness.series import Better
 from harness.stats import bootstrap, permutation
@@ -60,7 +58,7 @@ class Measured(Record, frozen=True):
 class Judged(Record, frozen=True):
     """A figure with its verdict. ``ratio`` is head over base, with its interval if it is known.
 
-    ``base`` and ``head`` are typical figures. ``p`` is that of this test alone, ``q`` of this test
+    ``base`` and ``head`` are typical figures, which have that ratio. ``p`` is that of this test alone, ``q`` of this test
     among all of the report. ``why`` says what is missing for a verdict, or what decided it.
     """
 
@@ -134,6 +132,8 @@ def _judged(measured: Measured, interval: Interval, p: float, q: float, rules: R
     base = [process for block in measured.blocks for process in block.base]
     head = [process for block in measured.blocks for process in block.head]
     word = word_of(interval, q, measured.better, rules, measured.detectable)
+    # What both sides shared, halfway between them; a ratio of two medians would lack the pairing.
+    centre = float(middle(typical([*base, *head])))
     return Judged(
         benchmark=measured.benchmark,
         metric=measured.metric,
@@ -142,8 +142,8 @@ def _judged(measured: Measured, interval: Interval, p: float, q: float, rules: R
         word=word,
         ratio=math.exp(interval.value),
         interval=(math.exp(interval.low), math.exp(interval.high)) if interval.known else None,
-        base=float(np.exp(middle(typical(base)))),
-        head=float(np.exp(middle(typical(head)))),
+        base=math.exp(centre - interval.value / 2),
+        head=math.exp(centre + interval.value / 2),
         p=p,
         q=q,
         blocks=len(measured.blocks) if measured.paired else 0,

@@ -1,0 +1,43 @@
+"""What a comparison of two revisions measures: scenarios of the suites, short ones, many times."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from harness.cli.selection import selector
+from harness.errors import PlanError
+from harness.run.compare_turns import Bench
+from harness.run.suites import combinations, key, quickly
+from suites.catalog import classes
+
+#: What is compared if nothing is named: what a user of the client pays for, and little else, so
+#: that many blocks fit into the time.
+DEFAULT = ("codec", "cache", "throughput")
+#: They compare two programs themselves.
+_NOT = ("peers",)
+
+
+def benches(
+    suites: tuple[str, ...] = (), expression: str = "", *, seed: int = 1, full: bool = False
+) -> list[Bench]:
+    """The scenarios of the suites that fit the expression, each under its name in the catalog.
+
+    ``full`` takes all of their parameters instead of those of a quick run. Raises ``PlanError`` if
+    none fits, or for a suite that there is not.
+    """
+    for name in _NOT:
+        if name in suites:
+            raise PlanError(f"the suite `{name}` compares two programs itself: harness run {name}")
+    wanted = selector(expression)
+    found: dict[str, Bench] = {}
+    for name, suite in classes(suites or DEFAULT):
+        for params in combinations(suite, not full):
+            title = f"{name}({key(params)})" if params else name
+            if not wanted(f"{title} {suite.title}"):
+                continue
+            scenario = quickly(suite.scenario(*params))
+            workload = structs.replace(scenario.workload, seed=seed)
+            found[title] = Bench(name=title, scenario=structs.replace(scenario, workload=workload))
+    if not found:
+        raise PlanError(f"nothing to compare: no scenario fits -k {expression!r}")
+    return list(found.values())
