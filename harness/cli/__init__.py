@@ -25,6 +25,7 @@ COMMANDS = {
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a real server.",
     "run": "Measure: start a target, drive it, check it, print the table.",
+    "selfcheck": "Measure what this machine can tell apart, and its false alarms.",
     "server": "Install, list and remove real servers.",
     "show": "Print everything that is known about a stored run.",
     "start": "Serve a Python module (the bench module by default) as a database.",

@@ -58,8 +58,9 @@ class Measured(Record, frozen=True):
 class Judged(Record, frozen=True):
     """A figure with its verdict. ``ratio`` is head over base, with its interval if it is known.
 
-    ``base`` and ``head`` are typical figures, which have that ratio. ``p`` is that of this test alone, ``q`` of this test
-    among all of the report. ``why`` says what is missing for a verdict, or what decided it.
+    ``base`` and ``head`` are typical figures, which have that ratio. ``p`` is that of this test
+    alone, ``q`` of this test among all of the report. ``why`` says what is missing for a verdict,
+    or what decided it.
     """
 
     benchmark: str
