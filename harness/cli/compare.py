@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="The git repository of the revisions; here, by default.",
 )
-@click.option("--across-machines", is_flag=True, help="Compare runs of different machines, Pythons "
-              "or servers all the same, and say so.")  # fmt: skip
+@click.option("--across-machines", is_flag=True, help="Compare runs of different machines or "
+              "Pythons all the same, and say so.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
               show_default=True, metavar="DIR", help="Where results are kept.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
@@ -69,7 +69,7 @@ def compare(
     Revisions are each built once into an environment of their own, and measured in turns by fresh
     processes against the same server, until every cost is known to --precision or --budget is
     spent; SUITES are those of `harness run` (codec, cache and throughput without any). Stored runs
-    are judged as they are, and refused if machine, Python or server differ.
+    are judged as they are, and refused if their machines or Pythons differ.
 
     The unit of all that is said is the process, not the sample. harness/stats/METHOD.md says more.
 

@@ -227,6 +227,10 @@ def _notes(rows: Sequence[Judged], paired: compare_stored.Paired) -> list[str]:
             "process; store at least 5 of each (harness run --out DIR, again and again, the sides "
             "in turns), or compare two git revisions"
         )
+    if paired.servers:
+        notes.append(
+            f"the servers differ, so that what changed may be theirs: {'; '.join(paired.servers)}"
+        )
     if paired.one_after_the_other:
         notes.append(
             "all runs of one side are older than those of the other: what the machine did in "

@@ -25,7 +25,6 @@ _MACHINE: dict[str, Callable[[Environment], object]] = {
     "Python": lambda at: f"{at.implementation} {at.python}",
 }
 _SERVER: dict[str, Callable[[Target], object]] = {
-    "server": lambda at: at.kind,
     "server version": lambda at: at.version,
     "server program": lambda at: at.exe_sha256,
     "server code": lambda at: at.code_sha256,
@@ -38,8 +37,10 @@ class Paired(Record, frozen=True):
     """What two sets of runs have in common, and what was left out, in sentences."""
 
     report: list[Measured]
-    #: What differs between the machines, Pythons or servers; empty for comparable runs.
+    #: What differs between the machines or Pythons; empty for comparable runs.
     differences: list[str]
+    #: What differs between the servers: they may be what is compared, so that it is only told.
+    servers: list[str]
     left_out: list[str]
     #: True if every run of one side is older than those of the other.
     one_after_the_other: bool
@@ -89,7 +90,8 @@ def pair(base: Sequence[Run], head: Sequence[Run], wanted: Callable[[str], bool]
     kept = [[run for key in common for run in side[key]] for side in sides]
     return Paired(
         report=report,
-        differences=differences(*kept),
+        differences=machines(*kept),
+        servers=servers(*kept),
         left_out=left_out,
         one_after_the_other=_apart(*kept),
         where=kept[0][0].environment,
@@ -135,13 +137,19 @@ def _measured(base: Sequence[Run], head: Sequence[Run]) -> list[Measured]:
     ]
 
 
-def differences(base: Sequence[Run], head: Sequence[Run]) -> list[str]:
-    """What of machine, Python and server is not one and the same, with what was found."""
+def machines(base: Sequence[Run], head: Sequence[Run]) -> list[str]:
+    """What of machine and Python is not one and the same, with what was found."""
     found = []
-    for word, of_machine in _MACHINE.items():
-        found += _differs(word, *({of_machine(run.environment) for run in x} for x in (base, head)))
-    for word, of_server in _SERVER.items():
-        found += _differs(word, *({of_server(run.target) for run in x} for x in (base, head)))
+    for word, of in _MACHINE.items():
+        found += _differs(word, *({of(run.environment) for run in x} for x in (base, head)))
+    return found
+
+
+def servers(base: Sequence[Run], head: Sequence[Run]) -> list[str]:
+    """What of the servers is not one and the same, with what was found."""
+    found = []
+    for word, of in _SERVER.items():
+        found += _differs(word, *({of(run.target) for run in x} for x in (base, head)))
     return found
 
 

@@ -91,7 +91,7 @@ class _Course:
         if self.taken >= effort.most_blocks:
             return True
         leading = [name for name, figure in self.kinds.items() if figure.leading]
-        return all(
+        return bool(leading) and all(
             stopping.enough(table(self.blocks[name]), tests, effort.precision, effort.level)
             for name in leading
         )
