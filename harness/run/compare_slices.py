@@ -13,7 +13,7 @@ import selectors
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -68,7 +68,8 @@ class Slicer:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # what it was still to be told
+                    pipe.close()
 
     def ready(self) -> dict[str, int]:
         """How many passes fill a slice. Raises ``TargetError``, as ``turn`` does."""
