@@ -41,7 +41,8 @@ def render(comparison: Comparison, console: Console) -> None:
     """Print the table, and below it what has to be known of it."""
     base, head = comparison.sides
     title = f"{head} (head) compared with {base} (base): above 0 % is more"
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    console.print(Text(title, style="bold"))
+    drawn = Table(box=None, pad_edge=False)
     known = any(row.detectable is not None for row in comparison.rows)
     for name in HEADERS if known else HEADERS[:-1]:
         right = name in ("base", "head", "change", "detects")

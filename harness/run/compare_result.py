@@ -43,6 +43,10 @@ class Taking(Record, frozen=True):
     seconds: float
 
 
+def _short(side: str) -> str:
+    return Path(side).name or side
+
+
 class Comparison(Record, frozen=True):
     """Two sides, judged. ``kind`` is ``runs`` or ``revisions``.
 
@@ -70,7 +74,9 @@ class Comparison(Record, frozen=True):
     def id(self) -> str:
         """Its name in the store: when, and what with what."""
         when = "".join(sign for sign in self.made_at[:19] if sign.isalnum())
-        sides = (re.sub(r"[^A-Za-z0-9]+", "-", side).strip("-")[-24:] for side in self.sides)
+        sides = (
+            re.sub(r"[^A-Za-z0-9]+", "-", side).strip("-")[-24:] for side in map(_short, self.sides)
+        )
         return "-".join([when, *sides])
 
     @property
