@@ -20,15 +20,15 @@ COMMANDS = {
     "build": "Compile a Python module to WebAssembly for real servers.",
     "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",
-    "compare": "Say whether a revision is slower than another, or runs than others.",
+    "compare": "Say whether one revision, or set of runs, is slower than another.",
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a real server.",
     "run": "Measure: start a target, drive it, check it, print the table.",
-    "selfcheck": "Measure what this machine can tell apart, and its false alarms.",
+    "selfcheck": "Measure what this machine can tell apart.",
     "server": "Install, list and remove real servers.",
     "show": "Print everything that is known about a stored run.",
-    "start": "Serve a Python module (the bench module by default) as a database.",
+    "start": "Serve a Python module (or the bench module) as a database.",
 }
 
 OK = 0
