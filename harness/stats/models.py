@@ -20,13 +20,15 @@ _FINER = 4
 class Model(NamedTuple):
     """What is fitted beside the levels: ``columns`` are n values each.
 
-    ``price`` is the evidence that it must bring to be believed. ``period`` is in points.
+    ``price`` is the evidence that it must bring to be believed. ``period`` is in points, ``waves``
+    says how many sines make the cycle.
     """
 
     columns: NDArray[np.float64] | None
     price: float
     drifts: bool = False
     period: float | None = None
+    waves: int = 0
 
     @property
     def parameters(self) -> int:
@@ -56,12 +58,22 @@ def cycles(model: Model, errors: NDArray[np.float64], rho: float) -> list[Model]
     for waves in (1, 2):
         if frequency * waves > 1 / _POINTS:
             break
-        columns = _waves(len(errors), frequency, waves)
-        if model.columns is not None:
-            columns = np.column_stack([model.columns, columns])
-        price = model.price + significance.CYCLE + (waves - 1) * significance.HARMONIC
-        found.append(Model(columns, price, model.drifts, 1 / frequency))
+        found.append(_cyclic(model, len(errors), 1 / frequency, waves))
     return found
+
+
+def over(count: int, drifts: bool, period: float | None, waves: int) -> Model:
+    """The model of this kind for a series of another length."""
+    model = drift(count) if drifts else LEVELS
+    return model if period is None else _cyclic(model, count, period, waves)
+
+
+def _cyclic(model: Model, count: int, period: float, waves: int) -> Model:
+    columns = _waves(count, 1 / period, waves)
+    if model.columns is not None:
+        columns = np.column_stack([model.columns, columns])
+    price = model.price + significance.CYCLE + (waves - 1) * significance.HARMONIC
+    return Model(columns, price, model.drifts, period, waves)
 
 
 def fit(
