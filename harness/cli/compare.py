@@ -14,6 +14,7 @@ from harness.cli import OK, SLOWER, UNTOLD
 
 if TYPE_CHECKING:
     from harness.records import Run
+    from harness.run.callgrind import Counted
     from harness.run.compare_result import Comparison
     from harness.run.compare_turns import Bench, Effort
     from harness.stats.comparison import Rules
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="The git repository of the revisions; here, by default.",
 )
+@click.option("--instructions/--no-instructions", default=True, show_default=True, help="Also "
+              "count the instructions of codec, protocol and cache, which finds 1 %; needs "
+              "valgrind, and half a minute for each.")  # fmt: skip
 @click.option("--across-machines", is_flag=True, help="Compare runs of different machines or "
               "Pythons all the same, and say so.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
@@ -62,7 +66,7 @@ if TYPE_CHECKING:
 def compare(
     base: str, head: str, suites: tuple[str, ...], expression: str, full: bool, budget: float,
     precision: float, margin: float, level: float, dependent: bool, seed: int, repository: Path,
-    across_machines: bool, out: Path, as_json: bool, markdown: bool,
+    instructions: bool, across_machines: bool, out: Path, as_json: bool, markdown: bool,
 ) -> int:  # fmt: skip
     """Say whether HEAD is slower than BASE: two git revisions, two stored runs, or two folders.
 
@@ -87,7 +91,7 @@ def compare(
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
-    from harness.cli.compare_plan import benches
+    from harness.cli.compare_plan import benches, counted
     from harness.cli.compare_sides import stored
     from harness.cli.signals import ended_by_signals
     from harness.run.compare_result import save
@@ -103,7 +107,10 @@ def compare(
         effort = Effort(budget_s=budget, precision=precision / 100, level=level, seed=seed)
         plan = benches(suites, expression, seed=seed, full=full)
         with ended_by_signals():
-            comparison = revisions(base, head, plan, effort, rules, repository, out, say)
+            comparison = revisions(
+                base, head, plan, effort, rules, repository, out, say,
+                counted(suites, expression, full=full) if instructions else [],
+            )  # fmt: skip
     path = save(comparison, out)
     show(comparison, as_json, markdown)
     say(f"all of it: {path}")
@@ -114,9 +121,9 @@ def compare(
 
 def revisions(
     base: str, head: str, plan: list[Bench], effort: Effort, rules: Rules, repository: Path,
-    out: Path, say: Callable[[str], None],
+    out: Path, say: Callable[[str], None], counted: list[str],
 ) -> Comparison:  # fmt: skip
-    """Build both, take turns, judge. Raises ``PlanError`` and ``TargetError``."""
+    """Build both, take turns, count, judge. Raises ``PlanError`` and ``TargetError``."""
     from harness.measure.environment import environment
     from harness.run.compare_process import Processes
     from harness.run.compare_result import Taking, of_revisions
@@ -129,12 +136,34 @@ def revisions(
     about = environment()
     began = now()
     taken = Turns(plan, Processes(pythons), effort, progress=say).run()
+    counts, remarks = _count(pythons, counted, out, say)
     live = any(bench.scenario.live for bench in plan)
     taking = Taking(
         commits=commits, environment=about, effort=effort, seconds=taken.seconds,
         server="the embedded server of this installation" if live else "no server",
     )  # fmt: skip
-    return of_revisions(base, head, taken, taking, rules, folder=out, made_at=began)
+    return of_revisions(
+        base, head, taken, taking, rules, folder=out, made_at=began, counts=counts, remarks=remarks
+    )
+
+
+def _count(
+    pythons: tuple[str, str], names: list[str], out: Path, say: Callable[[str], None]
+) -> tuple[list[Counted], list[str]]:
+    """Instructions of both sides, or the reason why there are none."""
+    from harness.errors import HarnessError
+    from harness.run import callgrind
+
+    if not names:
+        return [], []
+    try:
+        callgrind.version()
+        graphs = out / "callgrind" / "-".join(now()[:19].split(":"))
+        return callgrind.compare_counts(pythons, names, keep=graphs, progress=say), []
+    except HarnessError as error:
+        return [], [f"no instructions were counted: {error}"]
+    except KeyboardInterrupt:
+        return [], ["stopped by hand: no instructions were counted"]
 
 
 def _runs(

@@ -13,6 +13,10 @@ from suites.catalog import classes
 #: What is compared if nothing is named: what a user of the client pays for, and little else, so
 #: that many blocks fit into the time.
 DEFAULT = ("codec", "cache", "throughput")
+#: Suite -> what of it is counted in instructions, by the beginning of its name.
+_COUNTED = {"codec": ("codec.",), "cache": ("cache.",), "throughput": ("protocol.",)}
+#: Counted with all parameters only: long, or not as exact.
+_RARE = ("compiler.", "codec.encode(item, 1)", "codec.decode(item, 1)")
 #: They compare two programs themselves.
 _NOT = ("peers",)
 
@@ -41,3 +45,15 @@ def benches(
     if not found:
         raise PlanError(f"nothing to compare: no scenario fits -k {expression!r}")
     return list(found.values())
+
+
+def counted(suites: tuple[str, ...] = (), expression: str = "", *, full: bool = False) -> list[str]:
+    """What of the suites is counted in instructions: what does the same each time."""
+    from harness.run.counted import BENCHES
+
+    wanted = selector(expression)
+    begin = tuple(x for suite in suites or DEFAULT for x in _COUNTED.get(suite, ()))
+    found = [name for name in BENCHES if name.startswith(begin) and wanted(name)]
+    if full:
+        return found + [name for name in BENCHES if name.startswith("compiler.") and not suites]
+    return [name for name in found if not name.startswith(_RARE)]

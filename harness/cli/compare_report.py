@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.run.callgrind import Counted
 from harness.run.compare_result import Comparison
 from harness.stats.comparison import Judged, Word
 from harness.units import show
 from reports.markdown import table as markdown_table
 
 HEADERS = ("benchmark", "figure", "base", "head", "change", "95 % interval", "verdict", "detects")
+COUNT_HEADERS = ("counted", "figure", "base", "head", "change", "threshold", "verdict")
 _STYLES = {Word.SLOWER: "bold red", Word.FASTER: "green", Word.SAME: "", Word.UNSURE: "yellow"}
 
 
@@ -54,23 +56,51 @@ def render(comparison: Comparison, console: Console) -> None:
         last = benchmark
         drawn.add_row(*(Text(text) for text in texts), style=_STYLES[row.word])
     console.print(drawn)
+    if comparison.counts:
+        _render_counts(comparison, console)
     for line in footnotes(comparison):
         console.print(Text(f"- {line}"))
     console.print(Text(sentence(comparison), style="bold"))
+
+
+def _render_counts(comparison: Comparison, console: Console) -> None:
+    drawn = Table(box=None, pad_edge=False)
+    for name in COUNT_HEADERS:
+        right = name in ("base", "head", "change")
+        drawn.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in comparison.counts:
+        drawn.add_row(*(Text(text) for text in count_cells(row)), style=_STYLES[row.word])
+    console.print(drawn)
+
+
+def count_cells(row: Counted) -> tuple[str, ...]:
+    """The texts of one row of counted instructions."""
+    return (
+        row.benchmark,
+        f"instructions a {row.operation}",
+        f"{row.base:,.1f}",
+        f"{row.head:,.1f}",
+        f"{row.ratio - 1:+.2%}",
+        f"±{row.threshold:.1%} is the same",
+        row.word.value,
+    )
 
 
 def as_markdown(comparison: Comparison) -> str:
     """The same as Markdown."""
     lines = [sentence(comparison), ""]
     lines.append(markdown_table(HEADERS, [cells(row) for row in comparison.rows]).rstrip())
+    if comparison.counts:
+        rows = [count_cells(row) for row in comparison.counts]
+        lines += ["", markdown_table(COUNT_HEADERS, rows).rstrip()]
     notes = footnotes(comparison)
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)]).rstrip() + "\n"
 
 
 def sentence(comparison: Comparison) -> str:
     """What came out, in one line."""
-    rows = comparison.rows
-    counts = {word: sum(row.word is word for row in rows) for word in Word}
+    words = comparison.words
+    counts = {word: words.count(word) for word in Word}
     order = (Word.SLOWER, Word.FASTER, Word.SAME, Word.UNSURE)
     told = ", ".join(f"{counts[word]} {word.value}" for word in order if counts[word])
     if comparison.slower:
@@ -79,7 +109,7 @@ def sentence(comparison: Comparison) -> str:
         verdict = "could not tell"
     else:
         verdict = "nothing slower"
-    return f"{verdict}: {told or 'no figures'} of {len(rows)} figures"
+    return f"{verdict}: {told or 'no figures'} of {len(words)} figures"
 
 
 def footnotes(comparison: Comparison) -> list[str]:

@@ -186,14 +186,15 @@ def compare_counts(
             count(python, name, times=times, keep=graph)
             for python, graph in zip(pythons, graphs, strict=True)
         )
+        threshold = counted.BENCHES[name].threshold
         found.append(
             Counted(
                 benchmark=name,
                 operation=base.operation,
                 base=base.instructions,
                 head=head.instructions,
-                word=counts.word_of(base.instructions, head.instructions),
-                threshold=counts.THRESHOLD,
+                word=counts.word_of(base.instructions, head.instructions, threshold),
+                threshold=threshold,
                 fixed_layout=base.fixed_layout,
             )
         )

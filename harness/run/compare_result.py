@@ -12,6 +12,7 @@ import numpy as np
 from harness.errors import PlanError, StoreError
 from harness.records import Environment, Record
 from harness.run import compare_selfcheck, compare_stored
+from harness.run.callgrind import Counted
 from harness.run.compare_figures import is_cost
 from harness.run.compare_selfcheck import SelfCheck
 from harness.run.compare_turns import Effort, Taken
@@ -68,6 +69,8 @@ class Comparison(Record, frozen=True):
     notes: list[str] = msgspec.field(default_factory=list)
     selfcheck: Quoted | None = None
     taking: Taking | None = None
+    #: Instructions, of what does the same each time; empty if they were not counted.
+    counts: list[Counted] = msgspec.field(default_factory=list)
     measured: list[Measured] = msgspec.field(default_factory=list)
 
     @property
@@ -89,7 +92,12 @@ class Comparison(Record, frozen=True):
     @property
     def slower(self) -> bool:
         """Whether anything became slower."""
-        return any(row.word is Word.SLOWER for row in self.rows)
+        return Word.SLOWER in self.words
+
+    @property
+    def words(self) -> list[Word]:
+        """What was said of each figure and each count."""
+        return [row.word for row in self.rows] + [row.word for row in self.counts]
 
     @property
     def told(self) -> bool:
@@ -168,9 +176,9 @@ def of_runs(
 
 def of_revisions(
     base: str, head: str, taken: Taken, taking: Taking, rules: Rules, *,
-    folder: Path, made_at: str,
+    folder: Path, made_at: str, counts: Sequence[Counted] = (), remarks: Sequence[str] = (),
 ) -> Comparison:  # fmt: skip
-    """Two revisions that were measured in turns, judged."""
+    """Two revisions that were measured in turns, judged; ``remarks`` become notes."""
     check = compare_selfcheck.newest(folder, taking.environment)
     rows, quoted = judged(taken.report, rules, check)
     notes = [
@@ -188,9 +196,10 @@ def of_revisions(
         rules=rules,
         rows=rows,
         left_out=taken.left_out,
-        notes=notes,
+        notes=[*notes, *remarks],
         selfcheck=quoted,
         taking=taking,
+        counts=list(counts),
         measured=[_brief(measured) for measured in taken.report],
     )
 

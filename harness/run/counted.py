@@ -1,8 +1,9 @@
 """What is counted: acts that do the same each time. Run as a file by any environment's Python.
 
-``python -s -P counted.py BENCH TIMES MOST`` prepares once and acts TIMES times. Two runs that differ
-in TIMES alone differ in the acts alone, so all that depends on a number of acts is made for MOST of
-them. It measures whatever library that Python has installed, and so asks for public names alone.
+``python -s -P counted.py BENCH TIMES MOST`` prepares once and acts TIMES times. Two runs that
+differ in TIMES alone differ in the acts alone, so all that depends on a number of acts is made for
+MOST of them. It measures whatever library that Python has installed, and so asks for public names
+alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ Act: TypeAlias = Callable[[int], Any]
 WARM_UP = 4
 _CALLS = 64
 _ROWS = 100
+_UPDATED = 1_000
+#: A relative change within this is none, where an act is long.
+THRESHOLD = 0.002
 
 
 def _encode(rows: int) -> Callable[[int], Act]:
@@ -79,11 +83,11 @@ def _calls(most: int) -> Act:
 
 
 def _update(most: int) -> Act:
-    """A message that changes 100 rows."""
+    """A message that brings 1,000 rows."""
     from harness.wire import v2
     from harness.wire.rows import row_list
 
-    codec, values = _items(_ROWS)
+    codec, values = _items(_UPDATED)
     rows = row_list(codec.encode_rows(values))
     table = v2.TableUpdate("item", [v2.PersistentTable(rows, row_list([]))])
     message = v2.TransactionUpdate([v2.QuerySetUpdate(1, [table])])
@@ -127,22 +131,25 @@ class Bench(NamedTuple):
     """How it is prepared for so many acts, operations in one, what one is, acts that are counted.
 
     Enough acts are counted for ten million instructions and more: what starting and ending two
-    processes differ in, some hundreds, is nothing beside that.
+    processes differ in, some hundreds, is nothing beside that. ``threshold`` is the relative change
+    up to which the same code was seen to differ after lines elsewhere had moved: the interpreter
+    finds attributes in a table by their addresses, and so an act itself may cost 20 to 150 more.
     """
 
     prepare: Callable[[int], Act]
     operations: int
     operation: str
     acts: int
+    threshold: float = THRESHOLD
 
 
 BENCHES: dict[str, Bench] = {
-    "codec.encode(item, 1)": Bench(_encode(1), 1, "row", 5_000),
+    "codec.encode(item, 1)": Bench(_encode(1), 1, "row", 5_000, 0.02),
     "codec.encode(item, 1000)": Bench(_encode(1000), 1000, "row", 20),
-    "codec.decode(item, 1)": Bench(_decode(1), 1, "row", 5_000),
+    "codec.decode(item, 1)": Bench(_decode(1), 1, "row", 5_000, 0.02),
     "codec.decode(item, 1000)": Bench(_decode(1000), 1000, "row", 10),
     "protocol.calls(64)": Bench(_calls, _CALLS, "call", 100),
-    "protocol.update(100)": Bench(_update, _ROWS, "row", 500),
+    "protocol.update(1000)": Bench(_update, _UPDATED, "row", 50),
     "cache.apply(100)": Bench(_cache, 2 * _ROWS, "row", 10),
     "compiler.build(bench)": Bench(_compiler, 1, "module", 2),
 }

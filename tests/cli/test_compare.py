@@ -12,10 +12,12 @@ from harness.cli import compare as command
 from harness.cli import compare_plan, main
 from harness.cli.compare_report import as_markdown, footnotes, percent, sentence
 from harness.errors import PlanError
-from harness.run import compare_process, compare_result
+from harness.run import callgrind, compare_process, compare_result
+from harness.run.callgrind import Counted
 from harness.run.compare_figures import Figure
 from harness.run.compare_result import Comparison
 from harness.run.environments import Environments
+from harness.stats import counts
 from harness.store import runs
 from tests.run.test_compare_stored import side
 from tests.scratch import Scratch
@@ -181,7 +183,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
 
 def compared(scratch: Scratch, tmp_path: Path, *more: str) -> int:
     return main(["compare", "main~1", "main", "codec", "--repository", str(scratch.folder),
-                 *out(tmp_path), *more])  # fmt: skip
+                 "--no-instructions", *out(tmp_path), *more])  # fmt: skip
 
 
 def kept(tmp_path: Path) -> Comparison:
@@ -217,9 +219,57 @@ def test_too_little_time_is_not_told_as_fine(
 def test_a_commit_with_itself_says_so(
     scratch: Scratch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["compare", "main", "HEAD", "codec", "--repository", str(scratch.folder)]
+    arguments = ["compare", "main", "HEAD", "codec", "--repository", str(scratch.folder),
+                 "--no-instructions"]  # fmt: skip
     assert main([*arguments, *out(tmp_path)]) == 0
     assert "both sides are the same commit: whatever differs is noise" in capsys.readouterr().out
+
+
+def count(name: str, head: float) -> Counted:
+    return Counted(
+        benchmark=name, operation="row", base=100.0, head=head, threshold=0.002,
+        word=counts.word_of(100.0, head, 0.002), fixed_layout=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "code", "word"), [(101.0, 3, "slower"), (100.1, 0, "same")])
+def test_instructions_find_what_the_clock_does_not(
+    head: float, code: int, word: str, scratch: Scratch, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    asked: list[Any] = []
+
+    def counted(pythons: tuple[str, str], names: list[str], **more: Any) -> list[Counted]:
+        asked.append((pythons, names))
+        return [count(names[0], head)]
+
+    monkeypatch.setattr(callgrind, "version", lambda: "3.0")
+    monkeypatch.setattr(callgrind, "compare_counts", counted)
+    assert compared(scratch, tmp_path, "--instructions") == code
+    assert asked == [
+        (
+            ("/python/main~1", "/python/main"),
+            ["codec.encode(item, 1000)", "codec.decode(item, 1000)"],
+        )
+    ]
+    shown = capsys.readouterr().out
+    assert f"instructions a row  100.0  {head:.1f}" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert kept(tmp_path).counts[0].word.value == word
+    assert f"| {word} |" in as_markdown(kept(tmp_path))
+
+
+def test_without_valgrind_the_rest_is_told(
+    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def version() -> str:
+        raise PlanError("instructions are counted by valgrind: apt-get install valgrind")
+
+    monkeypatch.setattr(callgrind, "version", version)
+    assert compared(scratch, tmp_path, "--instructions") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no instructions were counted: instructions are counted by valgrind: apt-get" in said
 
 
 def test_a_self_check_is_kept_and_quoted_afterwards(
@@ -279,7 +329,8 @@ def test_planted_slow_downs_are_named_by_real_processes(tmp_path: Path) -> None:
     for percent_, code in ((0.0002, 0), (5, 3), (10, 3)):
         made.slow_encoding(percent_)
         head = made.commit(f"{percent_} %")
-        given = [base, head, "codec", "--repository", str(made.folder), "--budget", "200"]
+        given = [base, head, "codec", "--repository", str(made.folder), "--budget", "200",
+                 "--no-instructions"]  # fmt: skip
         assert main(["compare", *given, *out(tmp_path)]) == code
         found = kept(tmp_path)
         (row,) = [row for row in found.rows if row.metric == "encode_cpu"]
