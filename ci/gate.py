@@ -133,7 +133,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="WORDS=URL",
         help="a link for the comment: to the run, its files, profiles",
     )
-    parser.add_argument("--today", type=dt.date.fromisoformat, default=dt.datetime.now(dt.UTC).date(),
+    today = dt.datetime.now(dt.UTC).date()
+    parser.add_argument("--today", type=dt.date.fromisoformat, default=today,
                         help=argparse.SUPPRESS)  # fmt: skip
     return parser.parse_args(arguments)
 
