@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 #: Command -> its line in the help. The module of a command has the command's name, and in it is
 #: the command itself, again under that name; a word of Python has a _ behind it.
 COMMANDS = {
+    "bisect": "Find the commit that changed a figure, among noise.",
     "build": "Compile a Python module to WebAssembly for real servers.",
     "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",

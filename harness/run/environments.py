@@ -55,6 +55,10 @@ class Environments:
             self._made[source.commit] = str(found.python)
         return self._made[source.commit]
 
+    def built(self, commit: str) -> bool:
+        """Whether a commit, by its full hash, was asked for already."""
+        return commit in self._made
+
     def _source(self, revision: str) -> made.Source:
         if not revision or revision.startswith("-"):
             raise PlanError(f"{revision!r} is no revision of {self.repository}")
