@@ -13,6 +13,9 @@ NAMES = (
     "codec", "cache", "peers",
 )  # fmt: skip
 
+#: Measured for the history of commits alone, by asv.
+HISTORY = ("instructions",)
+
 #: Comparisons of fresh processes in turns take longer than a quick run may: they are part of one
 #: only if they are named.
 LONG = ("peers",)

@@ -7,15 +7,18 @@ import inspect
 import itertools
 import math
 import pickle
+import sys
 from typing import Any
 
 import pytest
 
 from harness.errors import PlanError
 from harness.records import Scenario, Target
+from harness.run import callgrind
+from harness.run.counted import BENCHES
 from harness.run.suites import combinations, key, number, quickly, tracks
 from harness.run.worker import EXERCISES
-from suites import catalog
+from suites import catalog, instructions
 from suites.claims import CLAIMS
 
 SUITES = catalog.classes()
@@ -79,7 +82,7 @@ def test_all_suites_are_in_the_catalogue() -> None:
     import suites
 
     found = {module.name for module in pkgutil.iter_modules(suites.__path__)}
-    assert found - {"catalog", "claims", "common"} == set(catalog.NAMES)
+    assert found - {"catalog", "claims", "common"} == {*catalog.NAMES, *catalog.HISTORY}
 
 
 def test_each_claim_has_a_row_in_the_quick_run_too() -> None:
@@ -160,3 +163,34 @@ def test_a_target_that_speaks_little_has_no_figure_where_it_cannot(
     found = measure(Transfer)
     assert measured[1:] == [("throughput transfer unconfirmed", False)]
     assert math.isnan(number(found, (True,), "rate"))
+
+
+def test_instructions_are_counted_for_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the Python of asv's environment, in which the commit is installed."""
+    asked = []
+
+    def count(python: str, name: str) -> callgrind.Count:
+        asked.append((python, name))
+        return callgrind.Count(benchmark=name, instructions=932.5, operation="row", acts=20,
+                               fixed_layout=True, valgrind="3.0")  # fmt: skip
+
+    monkeypatch.setattr(callgrind, "version", lambda: "3.0")
+    monkeypatch.setattr(callgrind, "count", count)
+    suite = instructions.Instructions()
+    for (name,) in itertools.product(*suite.params):
+        suite.setup(name)
+        assert suite.track_instructions(name) == 932.5
+    assert [name for _, name in asked] == list(BENCHES)
+    assert {python for python, _ in asked} == {sys.executable}
+    assert suite.track_instructions.unit == "instructions"
+
+
+def test_without_valgrind_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asv then stores "not available", which is no number and no failure."""
+
+    def version() -> str:
+        raise PlanError("apt-get install valgrind")
+
+    monkeypatch.setattr(callgrind, "version", version)
+    with pytest.raises(NotImplementedError, match="apt-get"):
+        instructions.Instructions().setup("codec.encode(item, 1)")
