@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import OK, SLOWER
+
 if TYPE_CHECKING:
     from harness.cli.changes_report import Found, Report
     from harness.series import Series
@@ -51,6 +53,12 @@ _MOST_ROWS = 60
     help="The share of the events of a report that may be false.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--fail", is_flag=True, help="Exit with 3 if anything became worse and still is.")
+@click.option("--acknowledge", metavar="ID", help="Say of this event that it may stay; it is kept "
+              "in FOLDER/acknowledged.json.")  # fmt: skip
+@click.option("--because", metavar="TEXT", default="", help="Why the event may stay.")
+@click.option("--cache/--no-cache", default=True, show_default=True, help="Remember what was found "
+              "in the user's cache: a new commit then costs a fraction.")  # fmt: skip
 def changes(
     folder: Path | None,
     file: str | None,
@@ -61,10 +69,15 @@ def changes(
     least: float,
     level: float,
     as_json: bool,
-) -> None:
+    fail: bool,
+    acknowledge: str | None,
+    because: str,
+    cache: bool,
+) -> int:
     """Find where a history changed its level, and say how sure that is.
 
-    FOLDER holds results of asv, of any project. A change is a new level that lasts, not a spike,
+    FOLDER holds results of asv, of any project, or ours: runs and imports (`results`, if nothing is
+    named). A change is a new level that lasts, not a spike,
     not a cycle, and not what noise does by itself; of all events of a report at most --level are
     false on average, however many benchmarks it has. harness/stats/METHOD.md explains it.
 
@@ -72,28 +85,75 @@ def changes(
     without the header; an empty list says that nothing changed.
 
     \b
+    Exit codes:
+      0  fine      1  an error      2  a wrong command line      3  worse, with --fail
+
+    \b
     Examples:
+      harness changes
       harness changes .asv/results
+      harness changes .asv/results --acknowledge 1f0c22ab90 --because "checks of lengths"
       harness changes .asv/results -k Insert --worse --least 5
       harness changes --csv latency.csv --column p50
       cut -d' ' -f3 log | harness changes --csv - --column 0 --json
     """
-    if (folder is None) == (file is None):
+    if folder is not None and file is not None:
         raise click.UsageError("name a folder of results, or a file with --csv")
-    if folder is not None:
-        from harness.cli.changes_report import of_folder
+    if file is not None:
+        judged = _column(file, column, more_is_better, as_json)
+        return SLOWER if fail and _worse(judged) else OK
+    from harness.cli.changes_report import of_folder
+    from harness.cli.judging import remembered
+    from harness.store.judgements import default_file
 
-        report = of_folder(folder, wanted, level)
-        _print_report(report, report.chosen(worse, least / 100), as_json)
-        return
-    assert file is not None
-    _column(file, column, more_is_better, as_json)
+    if folder is None:
+        folder = Path("results")
+        if not folder.is_dir():
+            raise click.UsageError("there is no folder `results` here: name one, or use --csv FILE")
+    with remembered(default_file() if cache else None) as memory:
+        report = of_folder(folder, wanted, level, memory)
+    if acknowledge is not None:
+        _acknowledge(folder, report, acknowledge, because)
+        return OK
+    _print_report(report, report.chosen(worse, least / 100), as_json)
+    return SLOWER if fail and report.chosen(True, least / 100) else OK
+
+
+def _acknowledge(folder: Path, report: Report, wanted: str, because: str) -> None:
+    from datetime import UTC, datetime
+
+    from harness.errors import PlanError
+    from harness.store import acknowledged
+
+    known = {name: one for one in report.events for name in (one.id, *one.other_ids)}
+    if wanted not in known:
+        ids = ", ".join(one.id for one in report.events[:5]) or "none"
+        raise PlanError(f"there is no event {wanted}; the latest are: {ids}")
+    one = known[wanted]
+    path = acknowledged.add(
+        folder,
+        acknowledged.Mark(
+            event=one.id,
+            because=because,
+            author=acknowledged.author(folder),
+            date=datetime.now(UTC).date().isoformat(),
+            benchmark=one.name,
+            commits=one.commits,
+        ),
+    )
+    click.echo(f"{one.name} {one.commits} may stay: {path}", err=True)
+
+
+def _worse(judged: Judged) -> bool:
+    from harness.stats.events import Direction, State
+
+    return any(x.direction is Direction.WORSE and x.state is State.OPEN for x in judged.events)
 
 
 # --- one column ----------------------------------------------------------------------------------
 
 
-def _column(file: str, column: str, more_is_better: bool, as_json: bool) -> None:
+def _column(file: str, column: str, more_is_better: bool, as_json: bool) -> Judged:
     import msgspec
 
     from harness.series import Better
@@ -108,6 +168,7 @@ def _column(file: str, column: str, more_is_better: bool, as_json: bool) -> None
         _print_json(_plain(judged))
     else:
         _show(series, judged)
+    return judged
 
 
 def _plain(judged: Judged) -> dict[str, Any]:
@@ -181,6 +242,12 @@ def _state(event: Event) -> str:
     return event.direction.value + ("" if event.state.value == "open" else ", recovered")
 
 
+def _told(one: Found) -> str:
+    if one.state == "acknowledged":
+        return one.state  # the sign of the size says the rest
+    return one.event.direction.value + ("" if one.state == "open" else f", {one.state}")
+
+
 # --- a report ------------------------------------------------------------------------------------
 
 
@@ -196,8 +263,9 @@ def _print_report(report: Report, found: list[Found], as_json: bool) -> None:
     if report.doubtful:
         click.echo(f"{report.doubtful:,} further events are not sure enough among so many series")
     if found:
-        rows = [[one.name, one.commits, *_sizes(one.event), _state(one.event)] for one in shown]
-        _table(("benchmark", "commits", "by", "95 %", ""), ("benchmark", "commits", ""), rows)
+        rows = [[one.name, one.commits, *_sizes(one.event), _told(one), one.id] for one in shown]
+        headers = ("benchmark", "commits", "by", "95 %", "", "id")
+        _table(headers, ("benchmark", "commits", "", "id"), rows)
     if len(found) > len(shown):
         click.echo(f"and {len(found) - len(shown):,} older ones; --json has all, -k chooses some")
 

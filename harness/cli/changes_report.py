@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from harness.errors import StoreError
 from harness.series import Series
 from harness.stats import discoveries
 from harness.stats.events import Direction, Event, Judged, Kind, State, judge
-from harness.store import asv
+from harness.stats.memory import Memory
+from harness.store import acknowledged, asv, history
+from harness.store.acknowledged import Mark
 
 #: Seconds between two lines of progress.
 _EVERY_S = 1.0
 #: Digits of a commit that people are shown.
 _SHORT = 8
+#: An event is called by twice as many hexadecimal digits.
+_ID_BYTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,22 @@ class Found:
     before: str
     after: str
     date_ms: int
+    id: str
+    #: What it would be called if it began elsewhere in its interval.
+    other_ids: tuple[str, ...] = ()
+    mark: Mark | None = None
 
     @property
     def commits(self) -> str:
         """As git takes a range."""
         return f"{self.before[:_SHORT]}..{self.after[:_SHORT]}"
+
+    @property
+    def state(self) -> str:
+        """Open, recovered, or acknowledged: then a person has said why it may stay."""
+        if self.event.state is State.OPEN and self.mark is not None:
+            return "acknowledged"
+        return self.event.state.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +74,7 @@ class Report:
             for one in self.events
             if (one.event.ratio is None or abs(one.event.ratio - 1) >= least)
             and (not worse or one.event.direction is Direction.WORSE)
-            and (not worse or one.event.state is State.OPEN)
+            and (not worse or one.state == State.OPEN.value)
         ]
 
     def plain(self, found: list[Found]) -> dict[str, Any]:
@@ -68,36 +86,72 @@ class Report:
             "doubtful": self.doubtful,
             "events": [
                 {
+                    "id": one.id,
                     "benchmark": one.name,
                     "machine": one.machine,
                     "commit_before": one.before,
                     "commit_after": one.after,
                     "date_ms": one.date_ms,
                     **msgspec.to_builtins(one.event),
+                    "state": one.state,
+                    "acknowledged": msgspec.to_builtins(one.mark),
                 }
                 for one in found
             ],
         }
 
 
-def of_folder(folder: Path, wanted: str, level: float) -> Report:
-    """The report on a folder of asv's results. Raises ``StoreError``; progress on stderr."""
+def of_folder(
+    folder: Path,
+    wanted: str,
+    level: float,
+    memory: Memory | None = None,
+) -> Report:
+    """The report on a folder of asv's results or of ours, whichever it is; progress on stderr.
+
+    Raises ``StoreError`` if it is neither, or cannot be read.
+    """
     told = _Progress()
-    series = asv.read(
-        folder,
-        wanted=lambda name: wanted in name,
-        warn=lambda text: print(f"warning: {text}", file=sys.stderr),
-        progress=lambda done, all: told.say(f"read {done:,} of {all:,} files"),
+    marks = {mark.event: mark for mark in acknowledged.read(folder)}
+    return report(_histories(folder, wanted, told), level, memory, marks, told)
+
+
+def _histories(folder: Path, wanted: str, told: _Progress) -> Iterable[Series]:
+    def warn(text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    if not folder.is_dir():
+        raise StoreError(
+            f"there is no folder {folder}: name one with results of asv or of `harness run`"
+        )
+    if (folder / "runs").is_dir() or (folder / "imported").is_dir():
+        return [one for one in history.stored(folder, warn) if wanted in one.benchmark]
+    if asv.is_results(folder):
+        return asv.read(
+            folder,
+            wanted=lambda name: wanted in name,
+            warn=warn,
+            progress=lambda done, all: told.say(f"read {done:,} of {all:,} files"),
+        )
+    raise StoreError(
+        f"{folder} has no results that are known: neither asv's (a benchmarks.json, or folders with"
+        " a machine.json) nor those of `harness run` and `harness import` (runs, imported)"
     )
-    return report(series, level, told)
 
 
-def report(histories: Iterator[Series], level: float, told: _Progress | None = None) -> Report:
+def report(
+    histories: Iterable[Series],
+    level: float,
+    memory: Memory | None = None,
+    marks: Mapping[str, Mark] = MappingProxyType({}),
+    told: _Progress | None = None,
+) -> Report:
     """Judge each series, and believe what may be believed among so many."""
+    find = (memory or Memory()).find
     found: list[Found] = []
     count = points = 0
     for series in histories:
-        judged = judge(series)
+        judged = judge(series, find)
         count, points = count + 1, points + judged.points
         found += _named(series, judged)
         if told is not None:
@@ -107,7 +161,18 @@ def report(histories: Iterator[Series], level: float, told: _Progress | None = N
     sure = discoveries.believed([one.event.p for one in found], tests, level)
     believed = [one for one, is_sure in zip(found, sure, strict=True) if is_sure]
     believed.sort(key=lambda one: (-one.date_ms, one.name))
-    return Report(believed, len(found) - len(believed), count, points, level)
+    return Report(
+        [replace(one, mark=_mark(one, marks)) for one in believed],
+        len(found) - len(believed),
+        count,
+        points,
+        level,
+    )
+
+
+def _mark(one: Found, marks: Mapping[str, Mark]) -> Mark | None:
+    """What was said of this event; its place may have moved since, within what it may be off."""
+    return next((marks[known] for known in [one.id, *one.other_ids] if known in marks), None)
 
 
 def _named(series: Series, judged: Judged) -> Iterator[Found]:
@@ -116,10 +181,36 @@ def _named(series: Series, judged: Judged) -> Iterator[Found]:
     for event in judged.events:
         if event.kind is Kind.DRIFT:  # it lies between the ends
             before, after = points[event.first], points[event.last]
+            begins = [event.first]
         else:
             earlier = [at for at in measured if at < event.at]
             before, after = points[earlier[-1]], points[event.at]
-        yield Found(series.name, series.machine, event, before.commit, after.commit, after.date_ms)
+            begins = [at for at in measured if event.first <= at <= event.last]
+        ids = {at: event_id(series, event, points[at].commit) for at in begins}
+        yield Found(
+            series.name,
+            series.machine,
+            event,
+            before.commit,
+            after.commit,
+            after.date_ms,
+            ids.pop(event.at),
+            tuple(ids.values()),
+        )
+
+
+def event_id(series: Series, event: Event, commit: str) -> str:
+    """Of an event of this kind and direction that begins with this commit."""
+    known = (
+        series.name,
+        series.machine,
+        sorted(series.environment.items()),
+        series.version,
+        event.kind.value,
+        event.direction.value,
+        commit,
+    )
+    return hashlib.blake2b(repr(known).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
 class _Progress:

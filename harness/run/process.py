@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import IO
 
 import msgspec
@@ -63,7 +64,8 @@ def work(
             worker.wait()
             for pipe in (worker.stdin, worker.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # what it did not stay to hear
+                        pipe.close()
         if finding is None and not reason:
             code = worker.returncode
             how = f"signal {-code}" if code < 0 else f"exit code {code}"

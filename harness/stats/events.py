@@ -7,9 +7,11 @@ own sense, and whether it still lasts. Spikes are no events; they are listed apa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.records import Record
 from harness.series import Better, Series
@@ -83,11 +85,16 @@ class Judged(Record, frozen=True):
     period: float | None = None
 
 
-def judge(series: Series, threshold: float = significance.LEVEL) -> Judged:
-    """The events of a series, in order of their commits; points without a value are left out."""
+def judge(
+    series: Series, find: Callable[[NDArray[np.float64]], changepoints.Found] = changepoints.find
+) -> Judged:
+    """The events of a series, in order of their commits; points without a value are left out.
+
+    ``find`` may be that of a ``memory.Memory``, which knows series that it has seen.
+    """
     places = [place for place, point in enumerate(series.points) if _finite(point.value)]
     values = np.array([series.points[place].value for place in places], dtype=np.float64)
-    found = changepoints.find(values, threshold)
+    found = find(values)
     events = [
         _shift(series, places, change, found.changes[number + 1 :])
         for number, change in enumerate(found.changes)

@@ -26,6 +26,8 @@ _DUE = 1 / 16
 #: Another model is in doubt if it is so near to being worth its price, and nearer by ``_NEWS`` than
 #: when all was searched last and it was refused.
 _CLOSE, _NEWS = 1.0, 0.5
+#: A rival that is dearer by more than ``_FAR`` is looked at with each ``_SELDOM``-th point only.
+_FAR, _SELDOM = 5.0, 4
 #: The newest points are looked at by themselves as well.
 _TAIL = 48
 
@@ -95,10 +97,17 @@ def go_on(
     changes, model = kept.found.changes, kept.found.model(count)
     if not _stands(search, scaled.values, changes, model):
         return begin(values, threshold)
-    doubts = _doubts(search, scaled.values, changes, model, kept.rivals)
+    all_of_them = (count + kept.due) % _SELDOM == 0
+    looked_at = [
+        (rival, before)
+        for rival, before in zip(kept.rivals, kept.doubts[1:], strict=True)
+        if all_of_them or before > -_FAR
+    ]
+    rivals, refused = [rival for rival, _ in looked_at], [before for _, before in looked_at]
+    doubts = _doubts(search, scaled.values, changes, model, rivals)
     if any(
         now > -_CLOSE and now > before + _NEWS
-        for now, before in zip(doubts, kept.doubts, strict=True)
+        for now, before in zip(doubts, [kept.doubts[0], *refused], strict=True)
     ):
         return begin(values, threshold)
     return changepoints.told(scaled, changes, model), kept

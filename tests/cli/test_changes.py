@@ -7,8 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from harness.cli import main
+from harness.store import runs
+from harness.store.judgements import default_file
+from tests.run.test_compare_stored import run as run_of
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own for each test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -120,10 +130,77 @@ def test_events_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "1 series, 60 points; 0 events" in capsys.readouterr().out
 
 
-def test_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_or_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["changes"]) == 2
+    assert "there is no folder `results` here" in capsys.readouterr().err
+    assert main(["changes", str(tmp_path), "--csv", "x"]) == 2
     assert "name a folder of results, or a file with --csv" in capsys.readouterr().err
     assert main(["changes", str(tmp_path)]) == 1
     seen = capsys.readouterr()
-    assert "has no results of asv" in seen.err
+    assert "has no results that are known" in seen.err
     assert seen.err.count("\n") == 1
+
+
+def test_our_own_runs_are_a_history_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run a commit, without a name for the folder."""
+    for at in range(40):
+        cost = 100.0 * (1 + 0.01 * (at * 7 % 5)) * (1.3 if at >= 25 else 1.0)
+        about = {"git_commit": f"{at:040x}", "git_dirty": False}
+        made = run_of(cost, about=about)
+        when = f"2025-01-01T00:{at:02}:00+00:00"
+        runs.save(structs.replace(made, id=f"{at:04}", started_at=when), tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    assert main(["changes", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    found = {(event["benchmark"].split("(")[0], int(event["commit_after"], 16))
+             for event in said["events"]}  # fmt: skip
+    assert found == {("noop.client_cpu", 25), ("noop.rate", 25)}
+    assert {event["direction"] for event in said["events"]} == {"worse"}
+
+
+def test_a_gate_on_a_history_has_its_exit_code(
+    tmp_path: Path, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(asv_results(tmp_path / "asv"))
+    assert main(["changes", folder, "--fail"]) == 3
+    assert main(["changes", folder, "--fail", "-k", "noise"]) == 0
+    assert main(["changes", folder, "--fail", "--least", "50"]) == 0
+    assert main(["changes", "--csv", str(history), "--fail"]) == 3
+    assert main(["changes", "--csv", str(history), "--fail", "--more-is-better"]) == 0
+
+
+def test_what_may_stay_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(asv_results(tmp_path))
+    main(["changes", folder, "--json"])
+    ids = [event["id"] for event in json.loads(capsys.readouterr().out)["events"]]
+    for id in ids:
+        given = ["changes", folder, "--acknowledge", id, "--because", "checks of lengths"]
+        assert main(given) == 0
+        assert "may stay: " in capsys.readouterr().err
+    assert main(["changes", folder, "--worse", "--fail"]) == 0
+    assert "0 events" in capsys.readouterr().out
+    assert main(["changes", folder]) == 0
+    assert "acknowledged" in capsys.readouterr().out
+    main(["changes", folder, "--json"])
+    event = json.loads(capsys.readouterr().out)["events"][0]
+    assert event["state"] == "acknowledged"
+    assert event["acknowledged"]["because"] == "checks of lengths"
+    assert main(["changes", folder, "--acknowledge", "nothing", "--because", "x"]) == 1
+    assert f"there is no event nothing; the latest are: {ids[0]}" in capsys.readouterr().err
+
+
+def test_a_report_is_the_same_from_the_cache(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(asv_results(tmp_path / "asv"))
+    told = []
+    for more in ([], [], ["--no-cache"]):
+        assert main(["changes", folder, *more]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] == told[2]
+    assert default_file().is_file()
