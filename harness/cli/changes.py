@@ -57,6 +57,9 @@ _MOST_ROWS = 60
 @click.option("--acknowledge", metavar="ID", help="Say of this event that it may stay; it is kept "
               "in FOLDER/acknowledged.json.")  # fmt: skip
 @click.option("--because", metavar="TEXT", default="", help="Why the event may stay.")
+@click.option("--repository", type=click.Path(path_type=Path), metavar="DIR", help="The git "
+              "repository that knows the order of the commits; by default the one that FOLDER or "
+              "the current folder lies in.")  # fmt: skip
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Remember what was found "
               "in the user's cache: a new commit then costs a fraction.")  # fmt: skip
 def changes(
@@ -72,6 +75,7 @@ def changes(
     fail: bool,
     acknowledge: str | None,
     because: str,
+    repository: Path | None,
     cache: bool,
 ) -> int:
     """Find where a history changed its level, and say how sure that is.
@@ -111,7 +115,7 @@ def changes(
         if not folder.is_dir():
             raise click.UsageError("there is no folder `results` here: name one, or use --csv FILE")
     with remembered(default_file() if cache else None) as memory:
-        report = of_folder(folder, wanted, level, memory)
+        report = of_folder(folder, wanted, level, memory, repository)
     if acknowledge is not None:
         _acknowledge(folder, report, acknowledge, because)
         return OK

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from harness.stats.events import Direction, Event, Judged, Kind, State, judge
 from harness.stats.memory import Memory
 from harness.store import acknowledged, asv, history
 from harness.store.acknowledged import Mark
+from harness.store.commits import first_parents
 
 #: Seconds between two lines of progress.
 _EVERY_S = 1.0
@@ -106,17 +108,37 @@ def of_folder(
     wanted: str,
     level: float,
     memory: Memory | None = None,
+    repository: Path | None = None,
 ) -> Report:
     """The report on a folder of asv's results or of ours, whichever it is; progress on stderr.
 
-    Raises ``StoreError`` if it is neither, or cannot be read.
+    Commits stand as in ``repository``; without one, as in those that the folder and the current
+    folder lie in, and by date where neither knows them. Raises ``StoreError`` if the folder is
+    neither, or cannot be read.
     """
     told = _Progress()
     marks = {mark.event: mark for mark in acknowledged.read(folder)}
-    return report(_histories(folder, wanted, told), level, memory, marks, told)
+    order = order_of(folder, repository)
+    return report(_histories(folder, wanted, told, order), level, memory, marks, told)
 
 
-def _histories(folder: Path, wanted: str, told: _Progress) -> Iterable[Series]:
+def order_of(folder: Path, repository: Path | None) -> dict[str, int]:
+    """From hash to place. Dates do not tell the order of commits that were made in one second.
+
+    Raises ``StoreError`` if the named repository is none.
+    """
+    if repository is not None:
+        return first_parents(repository)
+    found: dict[str, int] = {}
+    for place in (folder, Path()):
+        with suppress(StoreError):  # it lies in no repository, or git is not here
+            found |= first_parents(place)
+    return found
+
+
+def _histories(
+    folder: Path, wanted: str, told: _Progress, order: Mapping[str, int]
+) -> Iterable[Series]:
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
@@ -132,6 +154,7 @@ def _histories(folder: Path, wanted: str, told: _Progress) -> Iterable[Series]:
             wanted=lambda name: wanted in name,
             warn=warn,
             progress=lambda done, all: told.say(f"read {done:,} of {all:,} files"),
+            order=order,
         )
     raise StoreError(
         f"{folder} has no results that are known: neither asv's (a benchmarks.json, or folders with"

@@ -12,6 +12,7 @@ from msgspec import structs
 from harness.cli import main
 from harness.store import runs
 from harness.store.judgements import default_file
+from tests.peers.test_environments import commit, git
 from tests.run.test_compare_stored import run as run_of
 
 
@@ -142,6 +143,31 @@ def test_a_folder_or_a_file(
     seen = capsys.readouterr()
     assert "has no results that are known" in seen.err
     assert seen.err.count("\n") == 1
+
+
+def test_commits_of_one_second_stand_as_git_has_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dates have whole seconds, and a script makes several commits in one."""
+    here = tmp_path / "here"
+    here.mkdir()
+    git(here, "init", "-q")
+    commits = [commit(here, str(at)) for at in range(16)]
+    results = here / "results"
+    (results / "box").mkdir(parents=True)
+    (results / "box" / "machine.json").write_text('{"machine": "box", "version": 1}')
+    for at, hash in enumerate(commits):
+        value = 100.0 + 5 * (at >= 9)
+        told = {"commit_hash": hash, "date": 1_000, "env_name": "e",
+                "result_columns": ["result"], "results": {"x": [[value]]}}  # fmt: skip
+        (results / "box" / f"{hash[:8]}-e.json").write_text(json.dumps(told))
+    for given in ([], ["--repository", str(here)]):
+        monkeypatch.chdir(here if not given else tmp_path)
+        assert main(["changes", str(results), "--json", *given]) == 0
+        (event,) = json.loads(capsys.readouterr().out)["events"]
+        assert (event["commit_before"], event["commit_after"]) == (commits[8], commits[9])
+    assert main(["changes", str(results), "--repository", str(tmp_path)]) == 1
+    assert "refuses" in capsys.readouterr().err
 
 
 def test_our_own_runs_are_a_history_too(
