@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ci.verdicts import EVENTS, FINE, SLOWER, Line, State, Verdict
 from harness.run.compare_result import Comparison
-from harness.units import show
+from harness.units import change, show
 from reports import markdown
 
 #: By this a workflow finds its earlier comment, to renew it.
@@ -48,7 +48,7 @@ def sentence(verdict: Verdict) -> str:
             worst = max(slower, key=lambda line: abs(line.ratio - 1))
             told.append(
                 f"Slower: {_count(slower)}, at worst {plain(worst.benchmark)} "
-                f"{_figure(worst)} {_percent(worst.ratio)}"
+                f"{_figure(worst)} {change(worst.ratio)}"
             )
         if over:
             told.append(f"over the limit: {_count(over)}")
@@ -86,15 +86,11 @@ def _cells(line: Line) -> tuple[str, ...]:
         _broken(line.metric.replace("_", " ")),
         show(line.base, unit) if unit != "instructions" else f"{line.base:,.0f}",
         show(line.head, unit) if unit != "instructions" else f"{line.head:,.0f}",
-        _percent(line.ratio),
-        f"{_percent(low)} to {_percent(high)}" if line.interval else "counted",
+        change(line.ratio),
+        f"{change(low)} to {change(high)}" if line.interval else "counted",
         line.state.value,
         "—" if line.detectable is None else f"{line.detectable:.1%}",
     )
-
-
-def _percent(ratio: float) -> str:
-    return f"{ratio - 1:+.1%}" if ratio < 2 else f"{ratio:.2f}×"
 
 
 def _remarks(events: Sequence[Line]) -> list[str]:
@@ -114,7 +110,7 @@ def _remarks(events: Sequence[Line]) -> list[str]:
             found.append(f"- {name}: {plain(line.remark)}")
         if line.state is State.DOUBTED:
             told = "not measured" if line.again is None else (
-                f"{_percent(line.again.ratio)}, {line.again.word.value}"
+                f"{change(line.again.ratio)}, {line.again.word.value}"
             )  # fmt: skip
             found.append(f"- {name}: measured again with other turns: {told}")
     return ["", *found] if found else []

@@ -25,7 +25,7 @@ from ci.budgets import Budget, read
 from ci.verdicts import suspects, verdict
 from harness.errors import HarnessError, TargetError
 from harness.run.compare_result import Comparison, load
-from harness.store.written import write
+from harness.store.files import write
 
 ERROR = 1
 #: Exit codes of ``harness compare`` that come with a result.

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from enum import Enum
 
+from msgspec import structs
+
 from ci.budgets import Budget
 from harness.records import Record
 from harness.run.compare_result import Comparison
@@ -143,5 +145,4 @@ def _budgeted(line: Line, better: Better, budgets: Sequence[Budget], today: dt.d
 
 
 def _with(line: Line, state: State, budget: Budget | None, remark: str) -> Line:
-    fields = {name: getattr(line, name) for name in line.__struct_fields__}
-    return Line(**{**fields, "state": state, "budget": budget, "remark": remark})
+    return structs.replace(line, state=state, budget=budget, remark=remark)

@@ -37,6 +37,11 @@ def rate(per_s: float) -> str:
     return f"{number(per_s)}/s"
 
 
+def change(ratio: float) -> str:
+    """A ratio as the change that it is: ``+5.2%``; from twice as much on, ``2.31×``."""
+    return f"{ratio - 1:+.1%}" if ratio < 2 else f"{ratio:.2f}×"
+
+
 def _scaled(value: float, steps: list[tuple[int, str]], base: str) -> str:
     for step, name in steps:
         if abs(value) >= step:

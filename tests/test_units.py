@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from harness.units import show
+from harness.units import change, show
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,11 @@ from harness.units import show
 )
 def test_show(value: float, unit: str, shown: str) -> None:
     assert show(value, unit) == shown
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [(1.0, "+0.0%"), (0.955, "-4.5%"), (1.05, "+5.0%"), (1.999, "+99.9%"), (2.5, "2.50×")],
+)
+def test_change(ratio: float, said: str) -> None:
+    assert change(ratio) == said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Nothing to find: the ends do not differ.
 NOTHING = 5
-_GIT_TIMEOUT_S = 60
 
 
 @click.command()
@@ -61,10 +59,11 @@ def bisect(
       harness bisect "codec.Rows(item, 1000):encode_cpu" --good v1.0
       harness bisect "throughput.Noop(v3)" --good HEAD~40 --budget 3600 --resume
     """
-    from harness.cli.compare import say
+    from harness.cli.progress import say
     from harness.cli.signals import ended_by_signals
     from harness.run import bisecting
     from harness.run.environments import Environments
+    from harness.store.commits import between
 
     made = Environments(repository, progress=say)
     bench, metric = _bench(series, seed)
@@ -132,37 +131,10 @@ def _measure(
     return measure
 
 
-def between(repository: Path, good: str, bad: str) -> list[str]:
-    """The commits from good to bad by first parents, both among them, the oldest first.
-
-    Raises ``PlanError`` if good is not among the first parents of bad.
-    """
-    from harness.errors import PlanError
-
-    command = ["git", "-C", str(repository), "rev-list", "--first-parent", "--reverse",
-               f"{good}..{bad}"]  # fmt: skip
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              timeout=_GIT_TIMEOUT_S, stdin=subprocess.DEVNULL)  # fmt: skip
-        parent = subprocess.run(
-            ["git", "-C", str(repository), "rev-parse", "--verify", "--quiet",
-             f"{done.stdout.split()[0] if done.stdout.split() else bad}^"],
-            capture_output=True, text=True, check=False, timeout=_GIT_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlanError(f"git does not answer: {error}") from error
-    commits = done.stdout.split()
-    if done.returncode or not commits or parent.stdout.strip() != good:
-        raise PlanError(
-            f"{good[:10]} is no ancestor of {bad[:10]} by first parents: name a good revision on "
-            "the way to the bad one, and fetch the history if the clone is shallow"
-        )
-    return [good, *commits]
-
-
 def _print(found: Found, series: str, repository: Path, as_json: bool) -> None:
     import msgspec
+
+    from harness.store.commits import spoken
 
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n")
@@ -177,14 +149,6 @@ def _print(found: Found, series: str, repository: Path, as_json: bool) -> None:
         f"{series}: {size}; {word}, with {found.probability:.1%}, after {found.looks} looks:"
     )
     for commit in found.commits:
-        click.echo(f"  {_told(repository, commit)}")
+        click.echo(f"  {spoken(repository, commit)}")
     for commit in found.skipped:
         click.echo(f"  skipped, it could not be measured: {commit[:10]}")
-
-
-def _told(repository: Path, commit: str) -> str:
-    command = ["git", "-C", str(repository), "log", "-1", "--date=short",
-               "--format=%h %ad %an: %s", commit]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          timeout=_GIT_TIMEOUT_S, stdin=subprocess.DEVNULL)  # fmt: skip
-    return done.stdout.strip() or commit

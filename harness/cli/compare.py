@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import OK, SLOWER, UNTOLD
+from harness.cli import INTERRUPTED, OK, SLOWER, UNTOLD
 
 if TYPE_CHECKING:
     from harness.records import Run
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="All parameters of the suites, not the few of a quick "
               "run.")  # fmt: skip
 @click.option("--budget", type=click.FloatRange(0, min_open=True), default=300.0,
-              show_default=True, metavar="SECONDS", help="Measure no longer.")  # fmt: skip
+              show_default=True, metavar="SECONDS", help="Take turns no longer.")  # fmt: skip
 @click.option("--precision", type=click.FloatRange(0, 100, min_open=True), default=1.0,
               show_default=True, metavar="PERCENT", help="Stop when intervals reach no further "
               "than this to either side.")  # fmt: skip
@@ -81,6 +81,7 @@ def compare(
     Exit codes:
       0  nothing is slower          1  an error      2  a wrong command line
       3  something is slower        4  could not tell: too little time, or too much noise
+      130  stopped by Ctrl-C; the table has what was finished
 
     \b
     Examples:
@@ -93,6 +94,7 @@ def compare(
         raise click.UsageError("--json and --markdown exclude each other")
     from harness.cli.compare_plan import benches, counted
     from harness.cli.compare_sides import stored
+    from harness.cli.progress import say
     from harness.cli.signals import ended_by_signals
     from harness.run.compare_result import save
     from harness.run.compare_turns import Effort
@@ -108,12 +110,14 @@ def compare(
         plan = benches(suites, expression, seed=seed, full=full)
         with ended_by_signals():
             comparison = revisions(
-                base, head, plan, effort, rules, repository, out, say,
+                base, head, plan, effort, rules, repository, out,
                 counted(suites, expression, full=full) if instructions else [],
             )  # fmt: skip
     path = save(comparison, out)
     show(comparison, as_json, markdown)
     say(f"all of it: {path}")
+    if comparison.taking is not None and comparison.taking.stopped:
+        return INTERRUPTED
     if comparison.slower:
         return SLOWER
     return OK if comparison.told else UNTOLD
@@ -121,10 +125,12 @@ def compare(
 
 def revisions(
     base: str, head: str, plan: list[Bench], effort: Effort, rules: Rules, repository: Path,
-    out: Path, say: Callable[[str], None], counted: list[str],
+    out: Path, counted: list[str],
 ) -> Comparison:  # fmt: skip
     """Build both, take turns, count, judge. Raises ``PlanError`` and ``TargetError``."""
+    from harness.cli.progress import say
     from harness.measure.environment import environment
+    from harness.run import callgrind
     from harness.run.compare_process import Processes
     from harness.run.compare_result import Taking, of_revisions
     from harness.run.compare_turns import Turns
@@ -134,36 +140,26 @@ def revisions(
     commits = made.commit(base), made.commit(head)
     pythons = made.python(base), made.python(head)
     about = environment()
-    began = now()
+    began = _now()
     taken = Turns(plan, Processes(pythons), effort, progress=say).run()
-    counts, remarks = _count(pythons, counted, out, say)
+    stopped = taken.stopped
+    counts: list[Counted] = []
+    remarks: list[str] = []
+    if counted and not stopped:
+        graphs = out / "callgrind" / "".join(x for x in began[:19] if x.isalnum())
+        try:
+            counts, remarks = callgrind.compare_all(pythons, counted, keep=graphs, progress=say)
+        except KeyboardInterrupt:
+            stopped, remarks = True, ["stopped by hand: no instructions were counted"]
     live = any(bench.scenario.live for bench in plan)
     taking = Taking(
         commits=commits, environment=about, effort=effort, seconds=taken.seconds,
+        stopped=stopped,
         server="the embedded server of this installation" if live else "no server",
     )  # fmt: skip
     return of_revisions(
         base, head, taken, taking, rules, folder=out, made_at=began, counts=counts, remarks=remarks
     )
-
-
-def _count(
-    pythons: tuple[str, str], names: list[str], out: Path, say: Callable[[str], None]
-) -> tuple[list[Counted], list[str]]:
-    """Instructions of both sides, or the reason why there are none."""
-    from harness.errors import HarnessError
-    from harness.run import callgrind
-
-    if not names:
-        return [], []
-    try:
-        callgrind.version()
-        graphs = out / "callgrind" / "-".join(now()[:19].split(":"))
-        return callgrind.compare_counts(pythons, names, keep=graphs, progress=say), []
-    except HarnessError as error:
-        return [], [f"no instructions were counted: {error}"]
-    except KeyboardInterrupt:
-        return [], ["stopped by hand: no instructions were counted"]
 
 
 def _runs(
@@ -175,7 +171,7 @@ def _runs(
 
     return of_runs(
         base, head, pair(*found, wanted), rules,
-        across_machines=across_machines, folder=out, made_at=now(),
+        across_machines=across_machines, folder=out, made_at=_now(),
     )  # fmt: skip
 
 
@@ -203,11 +199,5 @@ def show(comparison: Comparison, as_json: bool, markdown: bool) -> None:
         render(comparison, console())
 
 
-def say(text: str) -> None:
-    """A line of progress on stderr."""
-    click.echo(text, err=True)
-
-
-def now() -> str:
-    """The time as it is stored."""
+def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

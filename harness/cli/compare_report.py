@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.run.callgrind import Counted
 from harness.run.compare_result import Comparison
 from harness.stats.comparison import Judged, Word
-from harness.units import show
+from harness.units import change, show
 from reports.markdown import table as markdown_table
 
 HEADERS = ("benchmark", "figure", "base", "head", "change", "95 % interval", "verdict", "detects")
@@ -27,16 +27,11 @@ def cells(row: Judged) -> tuple[str, ...]:
         row.metric.replace("_", " "),
         show(row.base, row.unit),
         show(row.head, row.unit),
-        percent(row.ratio),
-        f"{percent(low)} to {percent(high)}" if row.interval else "unknown",
+        change(row.ratio),
+        f"{change(low)} to {change(high)}" if row.interval else "unknown",
         row.word.value,
         "—" if row.detectable is None else f"{row.detectable:.1%}",
     )
-
-
-def percent(ratio: float) -> str:
-    """A ratio as the change that it is: ``+5.2%``; from twice as much on, ``2.31×``."""
-    return f"{ratio - 1:+.1%}" if ratio < 2 else f"{ratio:.2f}×"
 
 
 def render(comparison: Comparison, console: Console) -> None:

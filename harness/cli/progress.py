@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,6 +16,11 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.text import Text
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    click.echo(text, err=True)
 
 
 class Steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def selfcheck(
       harness selfcheck codec throughput --budget 300
       harness selfcheck --last --json
     """
-    from harness.cli.compare import say
+    from harness.cli.progress import say
     from harness.errors import PlanError
     from harness.measure.environment import environment
     from harness.run import compare_selfcheck as checks
@@ -81,8 +82,8 @@ def _measured(
     suites: tuple[str, ...], expression: str, full: bool, revision: str, repository: Path,
     budget: float, seed: int,
 ) -> SelfCheck:  # fmt: skip
-    from harness.cli.compare import now, say
     from harness.cli.compare_plan import benches
+    from harness.cli.progress import say
     from harness.cli.signals import ended_by_signals
     from harness.measure.environment import environment
     from harness.run.compare_process import Processes
@@ -94,7 +95,7 @@ def _measured(
     plan = benches(suites, expression, seed=seed, full=full)
     made = Environments(repository, progress=say)
     python = made.python(revision)
-    began = now()
+    began = datetime.now(UTC).isoformat(timespec="seconds")
     # As exact as the time allows: more blocks know better what can be told apart.
     effort = Effort(budget_s=budget, precision=0.0005, seed=seed)
     with ended_by_signals():
@@ -111,8 +112,8 @@ def _render(check: SelfCheck) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.cli.compare_report import percent
     from harness.cli.table import console
+    from harness.units import change
 
     drawn = Table(box=None, pad_edge=False, title_justify="left", title_style="bold",
                   title="What a comparison on this machine tells apart, 4 times in 5")  # fmt: skip
@@ -125,8 +126,8 @@ def _render(check: SelfCheck) -> None:
             "" if told.benchmark == name else told.benchmark,
             told.metric.replace("_", " "),
             "nothing" if told.detectable is None else f"{told.detectable:.1%}",
-            percent(1 + told.seemed),
-            f"{percent(low)} to {percent(high)}" if told.interval else "unknown",
+            change(1 + told.seemed),
+            f"{change(low)} to {change(high)}" if told.interval else "unknown",
             str(told.blocks),
         )
         name = told.benchmark

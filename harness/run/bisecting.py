@@ -14,7 +14,7 @@ from harness.records import Record
 from harness.stats.bisection import Bisection
 from harness.stats.bootstrap import expanded
 from harness.stats.permutation import sign_flip
-from harness.store.written import write
+from harness.store import files
 
 #: Blocks of both ends, and of each look at a commit between them.
 ENDS = 12
@@ -162,22 +162,15 @@ def place(search: Search, folder: Path) -> Path:
 
 def save(search: Search, folder: Path) -> None:
     """Keep it. Raises ``StoreError`` if that fails."""
-    write(place(search, folder), msgspec.json.format(msgspec.json.encode(search), indent=1))
+    files.write_record(place(search, folder), search)
 
 
 def resumed(search: Search, folder: Path) -> Search:
     """The same search as far as it came, or itself. Raises ``StoreError`` for a damaged file."""
     path = place(search, folder)
-    try:
-        kept = msgspec.json.decode(path.read_bytes(), type=Search)
-    except FileNotFoundError:
+    if not path.exists():
         return search
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is no search: {error}; delete it") from error
-    if kept.form > _FORM:
-        raise StoreError(f"{path} has form {kept.form}; this version reads up to {_FORM}")
+    kept = files.decoded(files.read(path), Search, _FORM, path, "no search")
     if kept.commits != search.commits:
         raise StoreError(f"{path} is about other commits; delete it")
     return kept

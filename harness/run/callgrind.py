@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,20 +106,16 @@ def count(
     bench = counted.BENCHES[benchmark]
     acts = bench.acts if times is None else times
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / f"callgrind.{n}" for n in (1, 2)]
-        with ThreadPoolExecutor(len(files)) as pool:
-            less, more = pool.map(
-                lambda file, n: _run(python, benchmark, n * acts, 2 * acts, file, timeout_s),
-                files, (1, 2),
-            )  # fmt: skip
+        less, more = _runs(python, benchmark, acts, Path(folder), timeout_s)
+        before, after = total(less), total(more)
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(files[1], keep)
-    if more <= less:
-        raise TargetError(f"{benchmark}: {2 * acts} acts took no more than {acts}: {more}")
+            shutil.move(more, keep)
+    if after <= before:
+        raise TargetError(f"{benchmark}: {2 * acts} acts took no more than {acts}: {after}")
     return Count(
         benchmark=benchmark,
-        instructions=(more - less) / acts / bench.operations,
+        instructions=(after - before) / acts / bench.operations,
         operation=bench.operation,
         acts=acts,
         fixed_layout=bool(_layout()),
@@ -126,32 +123,57 @@ def count(
     )
 
 
-def _run(python: str, benchmark: str, times: int, most: int, file: Path, timeout_s: float) -> int:
-    """All instructions of one run."""
+def _runs(
+    python: str, benchmark: str, acts: int, folder: Path, timeout_s: float
+) -> tuple[Path, Path]:
+    """Callgrind's files of two runs side by side: of ``acts`` acts, and of twice as many.
+
+    Both are gone when this returns or raises, Ctrl-C included.
+    """
     # Without -I, which would also ignore the hash seed. No folder of ours is on the path either.
-    program = [python, "-s", "-P", str(Path(counted.__file__)), benchmark, str(times), str(most)]
-    command = [
-        *_layout(), "valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={file}",
-        "--error-exitcode=0", *program,
-    ]  # fmt: skip
+    program = [python, "-s", "-P", str(Path(counted.__file__)), benchmark]
     # Threads of numpy's libraries wait in loops, some times more and some times less.
     variables = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONHASHSEED": "0",
                  "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8",
                  "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
                  "MKL_NUM_THREADS": "1"}  # fmt: skip
-    try:
-        done = subprocess.run(
-            command, env=variables, capture_output=True, timeout=timeout_s, check=False,
-            stdin=subprocess.DEVNULL, start_new_session=True, cwd="/",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise TargetError(f"{benchmark} took more than {timeout_s:g} s under valgrind") from None
-    except OSError as error:
-        raise TargetError(f"valgrind cannot be started: {error}") from error
-    if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())
-        raise TargetError(f"{benchmark} failed under valgrind: {said[-_TAIL:]}")
-    return total(file)
+    files = folder / "less", folder / "more"
+    deadline = time.monotonic() + timeout_s
+    with ExitStack() as stack:
+        started = []
+        for file, times in zip(files, (acts, 2 * acts), strict=True):
+            log = stack.enter_context(tempfile.TemporaryFile())
+            command = [
+                *_layout(), "valgrind", "--quiet", "--tool=callgrind",
+                f"--callgrind-out-file={file}", *program, str(times), str(2 * acts),
+            ]  # fmt: skip
+            try:
+                process = subprocess.Popen(
+                    command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=log, start_new_session=True, cwd="/",
+                )  # fmt: skip
+            except OSError as error:
+                raise TargetError(f"valgrind cannot be started: {error}") from error
+            stack.callback(_end, process)
+            started.append((process, log))
+        for process, log in started:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise TargetError(
+                    f"{benchmark} took more than {timeout_s:g} s under valgrind"
+                ) from None
+            if process.returncode:
+                log.seek(0)
+                said = " ".join(log.read().decode(errors="replace").split())
+                raise TargetError(f"{benchmark} failed under valgrind: {said[-_TAIL:]}")
+    return files
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
 
 
 def total(file: Path) -> int:
@@ -168,37 +190,52 @@ def total(file: Path) -> int:
     return int(found[-1])
 
 
-def compare_counts(
-    pythons: tuple[str, str], benchmarks: Sequence[str], *, times: int | None = None,
-    keep: Path | None = None, progress: Callable[[str], None] = lambda text: None,
-) -> list[Counted]:  # fmt: skip
-    """Count each benchmark on both sides and say what it comes to.
+def compare(
+    pythons: tuple[str, str], benchmark: str, *, times: int | None = None, keep: Path | None = None
+) -> Counted:  # fmt: skip
+    """Count a benchmark on both sides and say what it comes to.
 
     With ``keep`` the call graphs go there, as ``<benchmark>.<base|head>.callgrind``. Raises what
     ``count`` raises.
     """
-    found = []
+    graphs = [None if keep is None else keep / f"{_file(benchmark)}.{side}.callgrind"
+              for side in ("base", "head")]  # fmt: skip
+    base, head = (
+        count(python, benchmark, times=times, keep=graph)
+        for python, graph in zip(pythons, graphs, strict=True)
+    )
+    threshold = counted.BENCHES[benchmark].threshold
+    return Counted(
+        benchmark=benchmark,
+        operation=base.operation,
+        base=base.instructions,
+        head=head.instructions,
+        word=counts.word_of(base.instructions, head.instructions, threshold),
+        threshold=threshold,
+        fixed_layout=base.fixed_layout and head.fixed_layout,
+    )
+
+
+def compare_all(
+    pythons: tuple[str, str], benchmarks: Sequence[str], *, keep: Path | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> tuple[list[Counted], list[str]]:  # fmt: skip
+    """Each benchmark as far as it can be counted, and in sentences what could not.
+
+    A revision may lack what one of them calls; the others are counted all the same.
+    """
+    try:
+        version()
+    except PlanError as error:
+        return [], [f"no instructions were counted: {error}"]
+    found, failed = [], []
     for name in benchmarks:
         progress(f"{name}: counting instructions")
-        graphs = [None if keep is None else keep / f"{_file(name)}.{side}.callgrind"
-                  for side in ("base", "head")]  # fmt: skip
-        base, head = (
-            count(python, name, times=times, keep=graph)
-            for python, graph in zip(pythons, graphs, strict=True)
-        )
-        threshold = counted.BENCHES[name].threshold
-        found.append(
-            Counted(
-                benchmark=name,
-                operation=base.operation,
-                base=base.instructions,
-                head=head.instructions,
-                word=counts.word_of(base.instructions, head.instructions, threshold),
-                threshold=threshold,
-                fixed_layout=base.fixed_layout,
-            )
-        )
-    return found
+        try:
+            found.append(compare(pythons, name, keep=keep))
+        except TargetError as error:
+            failed.append(f"not counted: {error}")
+    return found, failed
 
 
 def _file(name: str) -> str:

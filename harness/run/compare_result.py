@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from harness.errors import PlanError, StoreError
+from harness.errors import PlanError
 from harness.records import Environment, Record
 from harness.run import compare_selfcheck, compare_stored
 from harness.run.callgrind import Counted
@@ -18,7 +18,7 @@ from harness.run.compare_selfcheck import SelfCheck
 from harness.run.compare_turns import Effort, Taken
 from harness.stats.blocks import Block, Process
 from harness.stats.comparison import Judged, Measured, Rules, Word, judge
-from harness.store.written import write
+from harness.store import files
 
 #: The form of a stored comparison. Raised when a field changes its meaning.
 FORM = 1
@@ -42,6 +42,8 @@ class Taking(Record, frozen=True):
     server: str
     effort: Effort
     seconds: float
+    #: Whether it was ended by hand.
+    stopped: bool = False
 
 
 def _short(side: str) -> str:
@@ -87,7 +89,8 @@ class Comparison(Record, frozen=True):
         """Base and head as they are called in tables."""
         if self.taking is None:
             return self.base, self.head
-        return tuple(commit[:10] for commit in self.taking.commits)  # type: ignore[return-value]  # two of them
+        base, head = self.taking.commits
+        return base[:10], head[:10]
 
     @property
     def slower(self) -> bool:
@@ -216,21 +219,12 @@ def _brief(measured: Measured) -> Measured:
 
 def save(comparison: Comparison, folder: Path) -> Path:
     """Write it to ``folder/comparisons/<id>.json``. Raises ``StoreError`` if that fails."""
-    data = msgspec.json.format(msgspec.json.encode(comparison), indent=1)
-    return write(folder / _FOLDER / f"{comparison.id}.json", data)
+    return files.write_record(folder / _FOLDER / f"{comparison.id}.json", comparison)
 
 
 def load(path: Path) -> Comparison:
     """A stored comparison. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
-    try:
-        comparison = msgspec.json.decode(path.read_bytes(), type=Comparison)
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is not a comparison: {error}") from error
-    if comparison.form > FORM:
-        raise StoreError(f"{path} has form {comparison.form}; this version reads up to {FORM}")
-    return comparison
+    return files.decoded(files.read(path), Comparison, FORM, path, "not a comparison")
 
 
 def _notes(rows: Sequence[Judged], paired: compare_stored.Paired) -> list[str]:

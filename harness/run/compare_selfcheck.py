@@ -7,13 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from harness.errors import StoreError
 from harness.records import Environment, Record
 from harness.stats.blocks import table
 from harness.stats.comparison import Judged, Measured, Rules, Word, judge
 from harness.stats.power import detectable
 from harness.stats.proportions import interval
-from harness.store.written import write
+from harness.store import files
 
 #: The form of a stored self-check. Raised when a field changes its meaning.
 FORM = 1
@@ -146,8 +145,7 @@ def save(check: SelfCheck, folder: Path) -> Path:
     Raises ``StoreError`` if the folder cannot be written.
     """
     name = "".join(sign for sign in check.made_at[:19] if sign.isalnum())
-    data = msgspec.json.format(msgspec.json.encode(check), indent=1)
-    return write(folder / _FOLDER / f"{name}.json", data)
+    return files.write_record(folder / _FOLDER / f"{name}.json", check)
 
 
 def newest(folder: Path, environment: Environment) -> SelfCheck | None:
@@ -164,18 +162,4 @@ def newest(folder: Path, environment: Environment) -> SelfCheck | None:
 
 def load(path: Path) -> SelfCheck:
     """A stored self-check. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        form = msgspec.json.decode(data, type=_Form).form
-        if form > FORM:
-            raise StoreError(f"{path} has form {form}; this version reads up to {FORM}")
-        return msgspec.json.decode(data, type=SelfCheck)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is not a self-check: {error}; delete it") from error
-
-
-class _Form(msgspec.Struct):
-    form: int = FORM
+    return files.decoded(files.read(path), SelfCheck, FORM, path, "not a self-check")

@@ -49,11 +49,15 @@ class Effort(Record, frozen=True):
 
 
 class Taken(Record, frozen=True):
-    """What was measured; ``left_out`` says of what nothing or too little, and why."""
+    """What was measured; ``left_out`` says of what nothing or too little, and why.
+
+    ``stopped`` is true if it was ended by hand.
+    """
 
     report: list[Measured]
     left_out: list[str]
     seconds: float
+    stopped: bool = False
 
 
 class _Course:
@@ -137,6 +141,7 @@ class Turns:
         """Measure. Ctrl-C ends it early with what is complete, and is told in ``left_out``."""
         began = self._clock()
         self._end = began + self._effort.budget_s
+        stopped = False
         try:
             for course in self._courses:
                 self._block(course)
@@ -144,8 +149,10 @@ class Turns:
             self._rounds()
         except KeyboardInterrupt:
             self.left_out.append("stopped by hand: there are fewer blocks than asked for")
+            stopped = True
         report = [measured for course in self._courses for measured in course.measured()]
-        return Taken(report=report, left_out=self.left_out, seconds=self._clock() - began)
+        seconds = self._clock() - began
+        return Taken(report=report, left_out=self.left_out, seconds=seconds, stopped=stopped)
 
     @property
     def _going(self) -> list[_Course]:

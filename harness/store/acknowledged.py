@@ -12,7 +12,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.records import Record
-from harness.store.written import write
+from harness.store.files import write
 
 NAME = "acknowledged.json"
 #: The most bytes of the file, of a reason, and of one word in it.

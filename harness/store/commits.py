@@ -17,6 +17,26 @@ def first_parents(repository: Path, branch: str = "HEAD") -> dict[str, int]:
     return {commit: place for place, commit in enumerate(listed.split())}
 
 
+def between(repository: Path, good: str, bad: str) -> list[str]:
+    """The commits from good to bad by first parents, both among them, the oldest first.
+
+    Both are full hashes. Raises ``StoreError`` if good is no first parent of bad's before it.
+    """
+    known = first_parents(repository, bad)
+    if good not in known or good == bad:
+        raise StoreError(
+            f"{good[:10]} is no ancestor of {bad[:10]} by first parents: name a good revision on "
+            "the way to the bad one, and fetch the history if the clone is shallow"
+        )
+    return list(known)[known[good] :]
+
+
+def spoken(repository: Path, commit: str) -> str:
+    """A commit as people know it: short hash, date, author, subject. Raises ``StoreError``."""
+    told = _git(repository, "log", "-1", "--date=short", "--format=%h %ad %an: %s", commit, "--")
+    return told.strip()
+
+
 def resolve(repository: Path, revision: str) -> tuple[str, int]:
     """A revision's whole hash, and its commit's date in milliseconds since 1970.
 

@@ -20,6 +20,7 @@ import msgspec
 from harness.errors import StoreError
 from harness.records import Record
 from harness.series import Series
+from harness.store import files
 
 #: The form of an import. Raised when a field changes its meaning; new fields do not raise it.
 FORM = 1
@@ -136,14 +137,4 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _head(path: Path, line: bytes) -> Import:
-    try:
-        form = msgspec.json.decode(line, type=_Form).form
-        if form > FORM:
-            raise StoreError(f"{path} has form {form}; this version reads up to {FORM}")
-        return msgspec.json.decode(line, type=Import)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is no import: {error}") from error
-
-
-class _Form(msgspec.Struct):
-    form: int
+    return files.decoded(line, Import, FORM, path, "no import")

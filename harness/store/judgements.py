@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harness.store.written import write
+from harness.store.files import write
 
 #: The most bytes of a file that is read.
 MOST_BYTES = 1 << 28

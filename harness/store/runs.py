@@ -14,6 +14,7 @@ import msgspec
 
 from harness.errors import StoreError
 from harness.records import FORM, Run
+from harness.store import files
 
 #: Where runs go unless somebody says otherwise.
 DEFAULT_FOLDER = Path("results")
@@ -65,17 +66,7 @@ def attach(run: Run, name: str, text: str, folder: Path = DEFAULT_FOLDER) -> Pat
 
 def load(path: Path) -> Run:
     """A stored run. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        form = msgspec.json.decode(data, type=_Form).form
-        if form > FORM:
-            raise StoreError(f"{path} has form {form}; this version reads up to {FORM}")
-        return msgspec.json.decode(data, type=Run)
-    except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is not a run: {error}") from error
+    return files.decoded(files.read(path), Run, FORM, path, "not a run")
 
 
 def names(folder: Path = DEFAULT_FOLDER) -> Iterator[str]:
@@ -96,7 +87,3 @@ def find(wanted: str, folder: Path = DEFAULT_FOLDER) -> Run:
         raise StoreError(f"no run in {folder / 'runs'} has `{wanted}` in its id")
     exact = wanted if wanted in fitting else fitting[-1]
     return load(folder / "runs" / f"{exact}.json")
-
-
-class _Form(msgspec.Struct):
-    form: int = FORM

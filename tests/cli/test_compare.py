@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.cli import compare as command
-from harness.cli import compare_plan, main
-from harness.cli.compare_report import as_markdown, footnotes, percent, sentence
+from harness.cli import compare_plan, main, progress
+from harness.cli.compare_report import as_markdown, footnotes, sentence
 from harness.errors import PlanError
 from harness.run import callgrind, compare_process, compare_result
 from harness.run.callgrind import Counted
@@ -141,13 +140,6 @@ def test_markdown_is_as_it_was(folders: tuple[str, str, str], tmp_path: Path) ->
     assert shown == (GOLDENS / "compare.md").read_text()
 
 
-@pytest.mark.parametrize(
-    ("ratio", "text"), [(1.0, "+0.0%"), (0.955, "-4.5%"), (1.05, "+5.0%"), (2.5, "2.50×")]
-)
-def test_changes_are_told_as_people_do(ratio: float, text: str) -> None:
-    assert percent(ratio) == text
-
-
 # --- revisions ------------------------------------------------------------------------------------
 
 
@@ -155,6 +147,8 @@ class Machine:
     """Stands in for processes: costs by side, so that a verdict needs no quiet machine."""
 
     ratio = 1.0
+    #: After so many processes somebody stops it.
+    most: int | None = None
     pythons: tuple[str, str] | None = None
 
     def __init__(self, pythons: tuple[str, str]) -> None:
@@ -165,6 +159,8 @@ class Machine:
         found = []
         for at in order:
             self._count += 1
+            if self.most is not None and self._count > self.most:
+                raise KeyboardInterrupt
             cost = 100 * (self.ratio if at else 1.0) * (1 + 0.001 * (self._count % 5))
             found.append([Figure(name="encode_cpu", unit="ns", samples=(cost,))])
         return found
@@ -216,6 +212,21 @@ def test_too_little_time_is_not_told_as_fine(
     assert "could not tell" in capsys.readouterr().out
 
 
+def test_ctrl_c_ends_all_of_it_and_keeps_what_there_is(
+    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Nothing is counted afterwards: whoever stops it does not wait for minutes of valgrind."""
+    monkeypatch.setattr(Machine, "most", 60)
+    monkeypatch.setattr(callgrind, "compare_all", lambda *given, **more: pytest.fail("counted"))
+    assert compared(scratch, tmp_path, "--instructions", "--precision", "0.0001") == 130
+    assert "stopped by hand" in capsys.readouterr().out
+    found = kept(tmp_path)
+    assert found.taking is not None
+    assert found.taking.stopped
+    assert found.rows[0].blocks == 15
+
+
 def test_a_commit_with_itself_says_so(
     scratch: Scratch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,12 +250,13 @@ def test_instructions_find_what_the_clock_does_not(
 ) -> None:  # fmt: skip
     asked: list[Any] = []
 
-    def counted(pythons: tuple[str, str], names: list[str], **more: Any) -> list[Counted]:
+    def compared_counts(
+        pythons: tuple[str, str], names: list[str], **more: Any
+    ) -> tuple[list[Counted], list[str]]:
         asked.append((pythons, names))
-        return [count(names[0], head)]
+        return [count(names[0], head)], []
 
-    monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "compare_counts", counted)
+    monkeypatch.setattr(callgrind, "compare_all", compared_counts)
     assert compared(scratch, tmp_path, "--instructions") == code
     assert asked == [
         (
@@ -338,5 +350,5 @@ def test_planted_slow_downs_are_named_by_real_processes(tmp_path: Path) -> None:
 
 
 def test_what_is_said_is_said_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    command.say("a line")
+    progress.say("a line")
     assert capsys.readouterr() == ("", "a line\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from harness.errors import PlanError, TargetError
 from harness.run import callgrind, counted
-from harness.run.callgrind import Counted, compare_counts, count
+from harness.run.callgrind import Counted, compare, compare_all, count
 from harness.run.environments import Environments
 from harness.stats import counts
 from harness.stats.comparison import Word
@@ -50,23 +51,26 @@ def test_a_file_without_a_total_is_refused(text: bytes, tmp_path: Path) -> None:
 def pretended(costs: dict[str, float], start: int = 600_000_000) -> object:
     """Runs that cost so much an act, by interpreter, whatever their start costs."""
 
-    def run(python: str, name: str, times: int, most: int, file: Path, timeout_s: float) -> int:
-        file.write_bytes(b"a graph")
-        assert most >= times
-        return round(start + costs[python] * times)
+    def runs(
+        python: str, name: str, acts: int, folder: Path, timeout_s: float
+    ) -> tuple[Path, Path]:
+        files = folder / "less", folder / "more"
+        for file, times in zip(files, (acts, 2 * acts), strict=True):
+            file.write_text(f"a graph\ntotals: {round(start + costs[python] * times)}\n")
+        return files
 
-    return run
+    return runs
 
 
 def test_what_starting_costs_cancels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_run", pretended({"a": 900_000}))
+    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 900_000}))
     graph = tmp_path / "graphs" / "a.callgrind"
     found = count("a", ENCODE, keep=graph)
     assert found.instructions == 900.0
     assert found.operation == "row"
     # The call graph is kept.
-    assert graph.read_bytes() == b"a graph"
+    assert graph.read_text() == "a graph\ntotals: 636000000\n"
 
 
 @pytest.mark.parametrize(
@@ -76,15 +80,15 @@ def test_sides_are_judged_with_a_threshold_near_zero(
     head: float, word: Word, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_run", pretended({"a": 900_000, "b": 900_000 * head}))
-    (found,) = compare_counts(("a", "b"), [ENCODE])
+    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 900_000, "b": 900_000 * head}))
+    found = compare(("a", "b"), ENCODE)
     assert found.word is word
     assert found.ratio == pytest.approx(head)
 
 
 def test_acts_that_cost_nothing_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_run", pretended({"a": 0}))
+    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 0}))
     with pytest.raises(TargetError, match="40 acts took no more than 20"):
         count("a", ENCODE)
 
@@ -100,6 +104,44 @@ def test_without_valgrind_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     callgrind.version.cache_clear()
     with pytest.raises(PlanError, match="apt-get install valgrind"):
         callgrind.version()
+
+
+def test_what_a_revision_lacks_does_not_hide_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(python: str, name: str, **more: object) -> callgrind.Count:
+        if name.startswith("protocol"):
+            raise TargetError(f"{name} failed under valgrind: AttributeError")
+        return callgrind.Count(benchmark=name, instructions=1.0, operation="row", acts=1,
+                               fixed_layout=True, valgrind="3.0")  # fmt: skip
+
+    monkeypatch.setattr(callgrind, "version", lambda: "3.0")
+    monkeypatch.setattr(callgrind, "count", count)
+    found, failed = compare_all(("a", "b"), [ENCODE, "protocol.calls(64)", "cache.apply(100)"])
+    assert [each.benchmark for each in found] == [ENCODE, "cache.apply(100)"]
+    assert failed == ["not counted: protocol.calls(64) failed under valgrind: AttributeError"]
+
+
+@needs_valgrind
+def test_ctrl_c_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first wait is broken off; both runs have to be gone afterwards."""
+    callgrind.version.cache_clear()
+    begun: list[subprocess.Popen[bytes]] = []
+    waited = subprocess.Popen.wait
+
+    class Process(subprocess.Popen):  # type: ignore[type-arg]  # bytes
+        def __init__(self, *given: object, **more: object) -> None:
+            super().__init__(*given, **more)  # type: ignore[call-overload]  # whatever is given
+            begun.append(self)
+
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout is not None and len(begun) == 2:
+                raise KeyboardInterrupt
+            return waited(self, timeout)
+
+    callgrind._layout()  # asked before, once
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    with pytest.raises(KeyboardInterrupt):
+        callgrind._runs(sys.executable, ENCODE, 20, tmp_path, 60.0)
+    assert [process.poll() for process in begun] == [-9, -9]
 
 
 @pytest.mark.parametrize("name", counted.BENCHES)
@@ -134,7 +176,7 @@ def test_one_percent_is_found_and_nothing_is_nothing(tmp_path: Path) -> None:
     slow = scratch.commit("1 % slower")
     made = Environments(scratch.folder, tmp_path / "cache")
     found = {
-        name: compare_counts((made.python(base), made.python(head)), [ENCODE])[0]
+        name: compare((made.python(base), made.python(head)), ENCODE)
         for name, head in (("other", other), ("slow", slow))
     }
     assert found["other"].word is Word.SAME
@@ -152,3 +194,25 @@ def test_a_record_has_its_ratio() -> None:
     record = Counted(benchmark="x", operation="row", base=50.0, head=100.0, word=Word.SLOWER,
                      threshold=0.002, fixed_layout=True)  # fmt: skip
     assert record.ratio == 2.0
+
+
+@needs_valgrind
+@pytest.mark.slow
+def test_lines_that_moved_stay_within_the_thresholds(tmp_path: Path) -> None:
+    """All that is counted, in two commits that differ elsewhere; prints the table of METHOD.md."""
+    callgrind.version.cache_clear()
+    scratch = Scratch(tmp_path / "repository")
+    base = scratch.commit("base")
+    errors = scratch.folder / "harness" / "errors.py"
+    for file, more in ((scratch.codec, "\nUNRELATED = 'x' * 100\n"),
+                       (errors, "\n\nclass Another(HarnessError):\n    pass\n")):  # fmt: skip
+        file.write_text(file.read_text() + more)
+    head = scratch.commit("something else")
+    made = Environments(scratch.folder, tmp_path / "cache")
+    print()
+    for name in counted.BENCHES:
+        again = count(made.python(base), name).instructions
+        found = compare((made.python(base), made.python(head)), name)
+        print(f"| {name} | {found.base:,.1f} | {again / found.base - 1:+.5%} "
+              f"| {found.ratio - 1:+.3%} | {found.threshold:.1%} |", flush=True)  # fmt: skip
+        assert found.word is Word.SAME, name
