@@ -210,6 +210,18 @@ class Check(Record, frozen=True):
     found: str = ""
 
 
+class Trace(Record, frozen=True):
+    """How something went over the window: values at times, in seconds since its beginning.
+
+    A rate or a share is that of the time since the point before.
+    """
+
+    name: str
+    unit: str
+    times_s: list[float]
+    values: list[float]
+
+
 class Run(Record, frozen=True):
     """One scenario in one fresh process, with everything that is known about it."""
 
@@ -224,6 +236,7 @@ class Run(Record, frozen=True):
     metrics: list[Metric] = []
     checks: list[Check] = []
     histograms: dict[str, dict[str, Any]] = {}
+    traces: list[Trace] = []
     client: ResourceUse | None = None
     server: ResourceUse | None = None
     #: Cores that everything else on the machine kept busy in the window.

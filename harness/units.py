@@ -59,9 +59,9 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 }
 
 
-def show(value: float, unit: str) -> str:
+def show(value: float | None, unit: str) -> str:
     """A value with its unit; ``—`` if there is none. Unknown units are appended as they are."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "—"
     known = _FORMATS.get(unit)
     return known(value) if known else f"{number(value)} {unit}"

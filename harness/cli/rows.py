@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import msgspec
 
 from harness.records import Level, LoadShape, Run
 from harness.run import fitting
 from harness.run.claims import Claim
 from harness.run.suites import key, tracks
-from harness.units import show
-
-#: Reasons that a note has at the most, and characters of each.
-_REASONS = 2
-_LONGEST = 200
-
-
-class TableRow(msgspec.Struct, frozen=True):
-    """One figure beside what was claimed for it.
-
-    ``place`` is where it stands beside figures of other targets: as ``params``, but the same for
-    the best protocol that each target offers.
-    """
-
-    metric: str
-    suite: str
-    params: str
-    place: str
-    target: str
-    protocol: str
-    claim: float | None
-    claim_unit: str
-    value: float
-    unit: str
-    interval: tuple[float, float] | None
-    how: str
-    load: str
-    verdict: str
-    reasons: list[str]
-    in_process: bool
-    run: str
-
-    @property
-    def void(self) -> bool:
-        """Whether the figure must not be used."""
-        return self.verdict == Level.VOID.value
+from harness.store.sessions import TableRow
 
 
 def rows_of(
@@ -82,7 +46,7 @@ def rows_of(
                 protocol=run.scenario.protocol if run.scenario.live else "",
                 claim=claim.value if claim else None,
                 claim_unit=claim.unit if claim else "",
-                value=run.value(track.metric),
+                value=_known(run.value(track.metric)),
                 unit=track.unit,
                 interval=found.interval if found else None,
                 load=shape(run.scenario.load) if run.scenario.live else "",
@@ -114,13 +78,6 @@ def shape(load: LoadShape) -> str:
     return "open loop" if load.rate_per_s is not None else f"×{load.in_flight}"
 
 
-def brief(reasons: list[str]) -> str:
-    """The first of the reasons, and how many more there are; the run file has them all."""
-    shown = [x if len(x) <= _LONGEST else f"{x[: _LONGEST - 1]}…" for x in reasons[:_REASONS]]
-    more = len(reasons) - _REASONS
-    return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
-
-
-def shown_claim(row: TableRow) -> str:
-    """The claim in its unit, or nothing."""
-    return show(row.claim, row.claim_unit) if row.claim is not None else ""
+def _known(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if math.isfinite(value) else None

@@ -61,7 +61,7 @@ def run(
         raise click.UsageError("--json and --markdown exclude each other")
     from harness.cli.session import Session
     from harness.cli.signals import ended_by_signals
-    from harness.cli.table import as_markdown, console, render
+    from harness.cli.table import console, render
 
     names = targets or (("standalone",) if server_binary is not None else ("embedded",))
     session = Session(
@@ -72,6 +72,8 @@ def run(
     if as_json:
         _print_json(session.rows)
     elif markdown:
+        from reports.printed import as_markdown
+
         click.echo(as_markdown(session.rows, session.absent))
     else:
         render(session.rows, console(), session.absent)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from harness.cli.progress import Steps
-from harness.cli.rows import TableRow, brief, rows_of
+from harness.cli.rows import rows_of
 from harness.cli.selection import selector
 from harness.errors import PlanError
 from harness.records import Run, Scenario
 from harness.run import fitting
 from harness.run.suites import combinations, key, quickly
+from harness.store import runs, sessions
+from harness.store.sessions import TableRow
 from harness.targets.choice import Choice, choose
 from harness.targets.process import SERVER_DIED
+from reports.printed import brief
 from suites.catalog import classes, quick_classes
 from suites.claims import CLAIMS
 
@@ -54,7 +59,9 @@ class Session:
         from harness.run import Manager
 
         wanted = selector(expression)
-        self._quick, self._seed = quick, seed
+        self._quick, self._seed, self._out = quick, seed, out
+        self._title = _command(suites, expression, quick, targets)
+        self._began = datetime.now(UTC)
         self._wanted = [
             (name, suite, [x for x in combinations(suite, quick)
                            if wanted(f"{name} {key(x)} {suite.title}")])
@@ -87,7 +94,25 @@ class Session:
                     self._steps.end()
         except KeyboardInterrupt:
             return True
+        finally:
+            self._keep()
         return False
+
+    def _keep(self) -> None:
+        """Store the table beside the runs, whole or as far as it came."""
+        if not self.rows:
+            return
+        sessions.save(
+            sessions.Session(
+                id=runs.new_id("session", self._began),
+                form=sessions.FORM,
+                title=self._title,
+                started_at=self._began.isoformat(timespec="seconds"),
+                rows=self.rows,
+                absent=sorted(self.absent),
+            ),
+            self._out,
+        )
 
     def _plan(self) -> Iterator[Step]:
         for name, suite, chosen in self._wanted:
@@ -142,6 +167,16 @@ class Session:
             scenario = quickly(scenario)
         workload = msgspec.structs.replace(scenario.workload, seed=self._seed)
         return msgspec.structs.replace(scenario, workload=workload)
+
+
+def _command(
+    suites: tuple[str, ...], expression: str, quick: bool, targets: tuple[str, ...]
+) -> str:
+    """The command as one would type it; the default target is not spelled out."""
+    words = ["harness", "run", *(["--quick"] if quick else []), *suites]
+    if targets != ("embedded",):
+        words += [word for name in targets for word in ("--target", name)]
+    return shlex.join([*words, *(["-k", expression] if expression else [])])
 
 
 def _choices(targets: tuple[str, ...], binary: Path | None) -> list[Choice]:

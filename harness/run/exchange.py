@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from harness.records import Check, Metric, Pauses, ResourceUse, Scenario, Target
+from harness.records import Check, Metric, Pauses, ResourceUse, Scenario, Target, Trace
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,6 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     metrics: list[Metric] = []
     checks: list[Check] = []
     histograms: dict[str, dict[str, Any]] = {}
+    traces: list[Trace] = []
     client: ResourceUse | None = None
     server: ResourceUse | None = None
     others_cores: float | None = None

@@ -151,6 +151,7 @@ class Manager:
             metrics=finding.metrics,
             checks=checks,
             histograms=finding.histograms,
+            traces=finding.traces,
             client=finding.client,
             server=finding.server,
             others_cores=finding.others_cores,

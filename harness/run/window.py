@@ -8,11 +8,14 @@ import os
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from harness.load.driver import Load
 from harness.measure.pauses import GcWatch, LoopLag
 from harness.measure.processes import Meter, Others
 from harness.measure.recorder import Recorder, Window
-from harness.records import Check, LoadShape, Metric
+from harness.measure.traces import Sampler
+from harness.records import Check, LoadShape, Metric, Trace
 from harness.run.exchange import Finding
 from harness.stats import consistency
 from harness.stats.histogram import Histogram
@@ -22,6 +25,8 @@ from harness.stats.histogram import Histogram
 _FASTEST_PER_S = 300_000
 #: Fewer samples than this have no tail worth naming.
 _TAIL_COUNT = 1_000
+#: Parts of the window whose rate and latency are kept, each of so many samples on average.
+_PARTS, _PART_COUNT = 40, 20
 
 
 def capacity(shape: LoadShape) -> int:
@@ -42,6 +47,7 @@ class Watch:
         self.client, self.server = Meter(os.getpid()), Meter(server_pid)
         self.others = Others()
         self.gc, self.lag = GcWatch(), LoopLag(loop)
+        self.sampler = Sampler(loop, server_pid, shape.duration_s, self.lag)
         self._stopped = False
         self._timers = [
             loop.call_later(shape.warmup_s, self._start),
@@ -68,6 +74,7 @@ class Watch:
         gc.unfreeze()
         for timer in self._timers:
             timer.cancel()
+        self.sampler.stop()
 
     def _start(self) -> None:
         self.gc.clear()
@@ -75,11 +82,13 @@ class Watch:
         self.others.start()
         self.client.start()
         self.server.start()
+        self.sampler.start()
 
     def stop(self) -> None:
         """The load is over, perhaps before its time."""
         if not self._stopped:
             self._stopped = True
+            self.sampler.stop()
             self.server.stop()
             self.client.stop()
             self.others.stop(self.client.use, self.server.use)
@@ -119,6 +128,7 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
         metrics=metrics,
         checks=checks,
         histograms=histograms,
+        traces=[*drawn(samples, each), *watch.sampler.traces()],
         client=watch.client.use,
         server=watch.server.use,
         others_cores=watch.others.cores,
@@ -128,6 +138,35 @@ def finding(watch: Watch, load: Load, checks: list[Check], each: int = 1) -> Fin
         spread=consistency.spread(limits if shape.rate_per_s is None else middle),
         notes={"batch_rates_per_s": [round(x * each, 1) for x in rates.tolist()]},
     )
+
+
+def drawn(samples: Window, each: int = 1) -> list[Trace]:
+    """Rate, and median and 99 % of latency, over the window in equal parts.
+
+    A part in which nothing ended has a rate of 0 and no latency.
+    """
+    count = min(_PARTS, len(samples.done) // _PART_COUNT)
+    if count < 2:
+        return []
+    edges = np.linspace(samples.start_ns, samples.end_ns, count + 1)
+    part = np.clip(np.searchsorted(edges, samples.done, side="left") - 1, 0, count - 1)
+    latency = samples.done - samples.intended
+    times = [round(float(edge - samples.start_ns) / 1e9, 4) for edge in edges[1:]]
+    counts = np.bincount(part, minlength=count)
+    width_s = samples.seconds / count
+    order = np.argsort(part, kind="stable")
+    parts = np.split(latency[order], np.cumsum(counts)[:-1])
+    made = [
+        Trace(name="rate", unit="1/s", times_s=times,
+              values=[round(float(n) * each / width_s, 1) for n in counts])
+    ]  # fmt: skip
+    filled = [at for at in range(count) if counts[at]]
+    for name, percent in (("latency, median", 50.0), ("latency, 99 %", 99.0)):
+        values = [float(np.percentile(parts[at], percent, method="inverted_cdf")) for at in filled]
+        made.append(
+            Trace(name=name, unit="ns", times_s=[times[at] for at in filled], values=values)
+        )
+    return made
 
 
 def _window(load: Load) -> Window:

@@ -7,7 +7,7 @@ own sense, and whether it still lasts. Spikes are no events; they are listed apa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 import numpy as np
@@ -92,15 +92,30 @@ def judge(
 
     ``find`` may be that of a ``memory.Memory``, which knows series that it has seen.
     """
-    places = [place for place, point in enumerate(series.points) if _finite(point.value)]
-    values = np.array([series.points[place].value for place in places], dtype=np.float64)
+    values = np.array(
+        [np.nan if point.value is None else point.value for point in series.points],
+        dtype=np.float64,
+    )
+    return judge_array(values, series.better, [point.commit for point in series.points], find)
+
+
+def judge_array(
+    given: NDArray[np.float64],
+    better: Better,
+    commits: Sequence[str],
+    find: Callable[[NDArray[np.float64]], changepoints.Found] = changepoints.find,
+) -> Judged:
+    """The same for values in an array, NaN for none, with the commit of each."""
+    kept = np.flatnonzero(np.isfinite(given))
+    values = given[kept]
+    places: list[int] = kept.tolist()
     found = find(values)
     events = [
-        _shift(series, places, change, found.changes[number + 1 :])
+        _shift(better, commits, places, change, found.changes[number + 1 :])
         for number, change in enumerate(found.changes)
     ]
     if found.slope is not None:
-        events.append(_drift(series, places, values, found))
+        events.append(_drift(better, commits, places, values, found))
     return Judged(
         events=events,
         spikes=[places[at] for at in found.spikes],
@@ -111,12 +126,9 @@ def judge(
     )
 
 
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
 def _shift(
-    series: Series,
+    better: Better,
+    commits: Sequence[str],
     places: list[int],
     change: changepoints.Change,
     later: list[changepoints.Change],
@@ -129,14 +141,14 @@ def _shift(
         at=at,
         first=places[change.first],
         last=places[change.last],
-        commit=series.points[at].commit,
+        commit=commits[at],
         before=change.before,
         after=change.after,
         change=shift,
         interval=(shift - half, shift + half),
         ratio=change.after / change.before if change.before > 0 else None,
         ratio_interval=_ratio_interval(change.before, shift, half),
-        direction=_direction(series.better, shift),
+        direction=_direction(better, shift),
         state=State.RECOVERED if _recovered(change, later) else State.OPEN,
         p=change.p_value,
     )
@@ -153,7 +165,11 @@ def _recovered(change: changepoints.Change, later: list[changepoints.Change]) ->
 
 
 def _drift(
-    series: Series, places: list[int], values: np.ndarray, found: changepoints.Found
+    better: Better,
+    commits: Sequence[str],
+    places: list[int],
+    values: NDArray[np.float64],
+    found: changepoints.Found,
 ) -> Event:
     assert found.slope is not None
     middle = float(np.median(values))
@@ -166,14 +182,14 @@ def _drift(
         at=places[0],
         first=places[0],
         last=places[-1],
-        commit=series.points[places[0]].commit,
+        commit=commits[places[0]],
         before=before,
         after=after,
         change=found.slope,
         interval=(found.slope - half, found.slope + half),
         ratio=after / before if before > 0 else None,
         ratio_interval=_ratio_interval(before, found.slope, half),
-        direction=_direction(series.better, found.slope),
+        direction=_direction(better, found.slope),
         state=State.OPEN,
         p=significance.p_value(significance.SLOPE),
     )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import StoreError
+
+_HASH = re.compile(r"[0-9a-f]{7,64}")
 
 
 def first_parents(repository: Path, branch: str = "HEAD") -> dict[str, int]:
@@ -15,6 +20,43 @@ def first_parents(repository: Path, branch: str = "HEAD") -> dict[str, int]:
     """
     listed = _git(repository, "rev-list", "--first-parent", "--reverse", branch, "--")
     return {commit: place for place, commit in enumerate(listed.split())}
+
+
+class Said(NamedTuple):
+    """What a repository says of a commit: its place by first parents, None if it is not on the
+    branch; its date in milliseconds since 1970; the first line of its message."""
+
+    place: int | None
+    date_ms: int
+    subject: str
+
+
+def told(repository: Path, others: Iterable[str] = (), branch: str = "HEAD") -> dict[str, Said]:
+    """Of the branch's commits by first parents, and of ``others`` that the repository has.
+
+    Raises ``StoreError`` if this is no repository of git, or has no such branch.
+    """
+    form = "--format=%H%x00%ct%x00%s%x00"
+    listed = _git(repository, "log", "--first-parent", "--reverse", form, branch, "--")
+    found = {
+        commit: Said(place, date_ms, subject)
+        for place, (commit, date_ms, subject) in enumerate(_spelled(listed))
+    }
+    missing = [commit for commit in others if _HASH.fullmatch(commit) and commit not in found]
+    if missing:
+        listed = _git(
+            repository, "log", "--no-walk=unsorted", "--ignore-missing", form, "--stdin", "--",
+            input="\n".join(missing) + "\n",
+        )  # fmt: skip
+        for commit, date_ms, subject in _spelled(listed):
+            found.setdefault(commit, Said(None, date_ms, subject))
+    return found
+
+
+def _spelled(listed: str) -> Iterator[tuple[str, int, str]]:
+    parts = listed.split("\0")
+    for commit, seconds, subject in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        yield commit.strip(), int(seconds) * 1000, subject
 
 
 def between(repository: Path, good: str, bad: str) -> list[str]:
@@ -50,10 +92,12 @@ def resolve(repository: Path, revision: str) -> tuple[str, int]:
     return commit, int(seconds) * 1000
 
 
-def _git(repository: Path, *arguments: str) -> str:
+def _git(repository: Path, *arguments: str, input: str | None = None) -> str:
     command = ["git", "-C", str(repository), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", input=input, check=False
+        )
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot ask git: {error}") from error
     if done.returncode:

@@ -68,7 +68,7 @@ def joined(series: Iterable[Series]) -> list[Series]:
     """Series of one metric as one, its points by date. The same point twice is one point."""
     found: dict[Key, tuple[Series, dict[Point, None]]] = {}
     for one in series:
-        _, points = found.setdefault(_key(one), (one, {}))
+        _, points = found.setdefault(key_of(one), (one, {}))
         points.update(dict.fromkeys(one.points))
     return [
         structs.replace(one, points=tuple(sorted(points, key=lambda point: point.date_ms)))
@@ -76,7 +76,7 @@ def joined(series: Iterable[Series]) -> list[Series]:
     ]
 
 
-def _key(one: Series) -> Key:
+def key_of(one: Series) -> Key:
     return (
         one.benchmark,
         tuple(sorted(one.parameters.items())),

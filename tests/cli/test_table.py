@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli import main
-from harness.cli.rows import brief, rows_of
+from harness.cli.rows import rows_of
 from harness.cli.show import describe
 from harness.cli.table import render
 from harness.records import (
@@ -29,6 +29,7 @@ from harness.records import (
     Workload,
 )
 from harness.store import runs
+from reports.printed import brief
 from suites import cache, tables
 from suites.claims import CLAIMS
 

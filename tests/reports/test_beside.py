@@ -9,10 +9,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.cli.beside import beside, spoken
-from harness.cli.rows import TableRow, rows_of
-from harness.cli.table import as_markdown, render
+from harness.cli.rows import rows_of
+from harness.cli.table import render
 from harness.records import Level, LoadShape, Target, Verdict
+from harness.store.sessions import TableRow
+from reports.beside import beside, spoken
+from reports.printed import as_markdown
 from suites import cache, tables, throughput
 from suites.claims import CLAIMS
 from tests.cli.test_table import NOISY, VALID, VOID, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from harness.cli.rows import TableRow
+from harness.store.sessions import TableRow
 
 #: Target, suite and parameters of what a target does not offer.
 Absent: TypeAlias = tuple[str, str, str]
