@@ -56,7 +56,7 @@ $(READY): pyproject.toml setup.py $(wildcard harness/*/*.c)
 		rm -rf .venv; $(PYTHON) -m venv .venv || { \
 		echo "The venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
 		exit 1; }; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,asv]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,asv,reports]'
 	@$(BIN)/python -c 'import harness.wire._bsatn, harness.protocol._outbox, harness.client._answer, harness.client._frames' 2>/dev/null || echo \
 		"Note: the C extensions did not build (is there a C compiler?); slower Python is used." >&2
 	@touch $@

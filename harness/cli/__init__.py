@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a real server.",
+    "report": "Make pages, pictures and tables of what was measured.",
     "run": "Measure: start a target, drive it, check it, print the table.",
     "selfcheck": "Measure what this machine can tell apart.",
     "server": "Install, list and remove real servers.",

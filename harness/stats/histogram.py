@@ -87,6 +87,13 @@ class Histogram:
         cell = int(np.searchsorted(np.cumsum(self._counts), rank))
         return max(self.min, min(self.max, _upper_edge(cell)))
 
+    def below(self, value: int) -> int:
+        """How many recorded values are at most this, to the precision of a cell."""
+        if value < 0:
+            return 0
+        cell = int(_cells(np.array([min(value, LIMIT)], dtype=np.int64))[0])
+        return int(self._counts[: cell + 1].sum())
+
     def to_dict(self) -> dict[str, Any]:
         """A compact form for JSON: pairs of distance to the previous used cell, and count."""
         used = np.flatnonzero(self._counts)

@@ -6,11 +6,15 @@ large or was kept by another version of the method counts as nothing kept: it is
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from harness.store.files import write
 
@@ -18,6 +22,17 @@ from harness.store.files import write
 MOST_BYTES = 1 << 28
 
 Entry = TypeVar("Entry")
+
+
+@cache
+def version() -> str:
+    """Of the method: the hash of all code that judges, so that nobody has to raise a number."""
+    hashed = hashlib.blake2b(np.__version__.encode(), digest_size=16)
+    parts = [part for part in resources.files("harness.stats").iterdir() if part.is_file()]
+    for part in sorted(parts, key=lambda part: part.name):
+        if part.name.endswith((".py", ".c")):
+            hashed.update(part.read_bytes())
+    return hashed.hexdigest()
 
 
 def default_file() -> Path:

@@ -1,0 +1,136 @@
+"""``harness report``: pages, pictures and tables of what was measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import OK
+
+_RESULTS, _OUT = Path("results"), Path("html")
+
+
+@click.group()
+def report() -> None:
+    """Make pages, pictures and tables of what was measured.
+
+    Nothing here measures anything: a store can be shown on a machine that never ran a benchmark.
+
+    \b
+    Examples:
+      harness report build                             # from results/ into html/
+      harness report build --asv .asv/results          # with a history of commits
+      harness report serve
+    """
+
+
+@report.command()
+@click.option("--from", "results", metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path),
+              help="Our own store: runs, sessions, imports; `results` if it is there.")  # fmt: skip
+@click.option("--asv", "histories", multiple=True, metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path),
+              help="A folder of asv's results, of any project; several are fine.")  # fmt: skip
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=_OUT,
+              show_default=True, metavar="DIR", help="The site's folder.")  # fmt: skip
+@click.option("--repository", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="The git repository that knows the commits; by default that of asv.conf.json, "
+              "or the one that the results lie in.")  # fmt: skip
+@click.option("--title", default="", help="The site's name; by default the project's.")
+@click.option("--raw", metavar="URL", help="Where the raw files of --asv can be looked at, ending "
+              "in a slash; by default where they lie on this disk.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+def build(
+    results: Path | None, histories: tuple[Path, ...], out: Path, repository: Path | None,
+    title: str, raw: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Write or renew the site: static pages that open from disk, without any server.
+
+    What did not change is not written again, so one commit more takes a second. The site has an
+    overview of what changed, a page for each benchmark and each run, any two commits beside each
+    other, growth with rows and connections, and our client beside others.
+
+    \b
+    Exit codes:
+      0  written      1  an error, told in one sentence      2  a wrong command line
+
+    \b
+    Examples:
+      harness report build
+      harness report build --asv ../numpy-bench/results --out numpy-html --title numpy
+      harness report build --from results --asv .asv/results
+    """
+    from reports.site import build as build_site
+
+    if results is None and (not histories or _RESULTS.is_dir()):
+        results = _RESULTS
+    if results is not None and not results.is_dir():
+        from harness.errors import StoreError
+
+        raise StoreError(
+            f"there is no folder {results}: measure something first (harness run), or name results"
+            " with --from or --asv"
+        )
+    told = Told()
+    made = build_site(
+        out, results, histories, repository=repository, title=title, raw=raw,
+        warn=lambda text: click.echo(f"warning: {text}", err=True), say=told.say,
+    )  # fmt: skip
+    told.done()
+    if as_json:
+        _print_json(made)
+        return OK
+    click.echo(
+        f"{made.series:,} series, {made.points:,} points, {made.commits:,} commits, "
+        f"{made.runs:,} runs, {made.events:,} events",
+        err=True,
+    )
+    click.echo(f"{made.written:,} files written, {made.kept:,} unchanged", err=True)
+    click.echo(page_of(made.index))
+    return OK
+
+
+def page_of(index: Path) -> str:
+    """The address that a browser opens."""
+    return index.resolve().as_uri()
+
+
+class Told:
+    """What is being done, on stderr: on a terminal one line that changes, else now and then one."""
+
+    def __init__(self) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._next = self._clock() + 1.0
+        self._moving = sys.stderr.isatty()
+        self._shown = False
+
+    def say(self, text: str) -> None:
+        """Once a second at the most."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + 1.0
+        if self._moving:
+            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """Nothing more to come."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _print_json(made: Any) -> None:
+    from dataclasses import asdict
+
+    import msgspec
+
+    about = asdict(made) | {"index": str(made.index), "page": page_of(made.index)}
+    click.echo(msgspec.json.format(msgspec.json.encode(about), indent=1).decode())
