@@ -275,9 +275,7 @@ def _known(
             there = commits.told(place, hashes)
         except StoreError:
             continue  # it lies in no repository, or git is not here
-        if any(name in there for name in hashes):
-            said = there | said
-            break
+        said = there | said
     return said
 
 

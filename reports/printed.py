@@ -6,6 +6,8 @@ from the others. Several targets stand side by side, the first one with each of 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -129,6 +131,16 @@ def as_markdown(rows: Sequence[TableRow], absent: Collection[Absent] = ()) -> st
         + (f"\n{table.note}\n" if table.note else "")
         for table in tables(rows, absent)
     )
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """All tables below each other, each row with the title of its table before it."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    for table in tables:
+        writer.writerow(["table", *table.headers])
+        writer.writerows([table.title, *row] for row in table.rows)
+    return file.getvalue()
 
 
 def value(line: Line, side: int) -> str:

@@ -37,6 +37,8 @@ from reports import (
 from reports.folder import Folder
 from reports.gathering import Gathered, Gathering, spoken_time
 
+#: A site's folder in a store of ours, unless somebody says otherwise.
+FOLDER = "html"
 #: Pages that every page leads to.
 _NAVIGATION = (
     ("index.html", "Overview"),

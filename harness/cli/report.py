@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from harness.cli import OK
+from harness.cli.report_pictures import badge, chosen, frames, plot, table
+from harness.cli.report_serve import publish, serve
 
-_RESULTS, _OUT = Path("results"), Path("html")
+#: Where ``harness run`` renews its pages, too.
+_OUT = Path("results/html")
 
 
 @click.group()
@@ -21,10 +24,15 @@ def report() -> None:
 
     \b
     Examples:
-      harness report build                             # from results/ into html/
+      harness report build                             # from results/ into results/html/
       harness report build --asv .asv/results          # with a history of commits
       harness report serve
+      harness report plot claims -o claims.svg
     """
+
+
+for _command in (serve, publish, plot, table, badge, frames):
+    report.add_command(_command)
 
 
 @report.command()
@@ -65,15 +73,7 @@ def build(
     """
     from reports.site import build as build_site
 
-    if results is None and (not histories or _RESULTS.is_dir()):
-        results = _RESULTS
-    if results is not None and not results.is_dir():
-        from harness.errors import StoreError
-
-        raise StoreError(
-            f"there is no folder {results}: measure something first (harness run), or name results"
-            " with --from or --asv"
-        )
+    results = chosen(results, histories)
     told = Told()
     made = build_site(
         out, results, histories, repository=repository, title=title, raw=raw,

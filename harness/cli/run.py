@@ -28,11 +28,14 @@ from harness.cli import INTERRUPTED, OK, VOIDED
 @click.option("--markdown", is_flag=True, help="Print Markdown instead of the table.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"),
               show_default=True, metavar="DIR", help="Where the run files go.")  # fmt: skip
+@click.option("--pages/--no-pages", default=True, show_default=True,
+              help="Renew the pages in DIR/html at the end.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
               help="Seed of all workloads.")  # fmt: skip
 def run(
     suites: tuple[str, ...], expression: str, quick: bool, targets: tuple[str, ...],
-    server_binary: Path | None, as_json: bool, markdown: bool, out: Path, seed: int,
+    server_binary: Path | None, as_json: bool, markdown: bool, out: Path, pages: bool,
+    seed: int,
 ) -> int:  # fmt: skip
     """Measure SUITES (all without any) and print one table.
 
@@ -78,10 +81,29 @@ def run(
     else:
         render(session.rows, console(), session.absent)
         click.echo(f"Everything about each figure: harness show, or {out / 'runs'}", err=True)
+    if pages and session.rows:
+        _write_pages(out)
     if stopped:
         click.echo("harness: stopped; the table has what was finished", err=True)
         return INTERRUPTED
     return VOIDED if any(row.void for row in session.rows) else OK
+
+
+def _write_pages(out: Path) -> None:
+    """Renew the site of this store and name its first page; that it fails is told and no error."""
+    from harness.cli.report import Told, page_of
+    from harness.errors import StoreError
+    from reports.site import FOLDER, build
+
+    told = Told()
+    try:
+        made = build(out / FOLDER, out, say=told.say)
+    except StoreError as error:
+        told.done()
+        click.echo(f"warning: no pages were written: {error}", err=True)
+        return
+    told.done()
+    click.echo(f"All of it to look at: {page_of(made.index)}", err=True)
 
 
 def _print_json(rows: list[Any]) -> None:
