@@ -229,6 +229,8 @@ def _of_columns(
     for key in sorted(columns.columns, key=repr):
         machine, environment, name, combination, version = key
         column = columns.columns[key]
+        if not column.values:
+            continue  # named with parameters, and without a single result
         about = columns.benchmarks.get(name)
         unit = str(about.get("unit") or "") if isinstance(about, dict) else ""
         head = Series(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -248,7 +249,10 @@ def _bytes(figure: Figure, form: str) -> bytes:
     buffer = io.BytesIO()
     # No date, and no version of the library: equal data give equal bytes.
     metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-    figure.savefig(buffer, format=form, dpi=144, metadata=metadata)
+    with warnings.catch_warnings():
+        # A character that the font lacks is a box in a PNG, and the character itself in an SVG.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=form, dpi=144, metadata=metadata)
     return buffer.getvalue()
 
 

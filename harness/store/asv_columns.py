@@ -287,7 +287,7 @@ def _whole(kept: _Kept, files: int) -> bool:
     count = len(kept.files) // 4
     if (len(kept.values), len(kept.lows), len(kept.highs)) != (8 * count, 4 * count, 4 * count):
         return False
-    return len(kept.files) == 4 * count and max(array("I", kept.files), default=0) < max(files, 1)
+    return len(kept.files) == 4 * count and max(array("I", kept.files), default=-1) < files
 
 
 _LAST: list[tuple[Any, _Places]] = []
