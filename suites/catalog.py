@@ -10,7 +10,7 @@ from harness.errors import PlanError
 
 NAMES = (
     "throughput", "tables", "latency", "memory", "concurrency", "connection",
-    "codec", "cache", "peers",
+    "codec", "cache", "peers", "scale",
 )  # fmt: skip
 
 #: Measured for the history of commits alone, by asv.
@@ -18,7 +18,9 @@ HISTORY = ("instructions",)
 
 #: Comparisons of fresh processes in turns take longer than a quick run may: they are part of one
 #: only if they are named.
-LONG = ("peers",)
+LONG = ("peers", "scale")
+#: Measured by ``harness run`` only if they are named: they show growth, and take minutes for it.
+NAMED = ("scale",)
 
 
 def quick_classes() -> list[tuple[str, Any]]:
@@ -35,7 +37,7 @@ def classes(names: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
     if unknown:
         raise PlanError(f"no suite `{unknown[0]}`; there are: {', '.join(NAMES)}")
     found = []
-    for name in names or NAMES:
+    for name in names or [name for name in NAMES if name not in NAMED]:
         module = importlib.import_module(f"suites.{name}")
         found += [
             (f"{name}.{made.__name__}", made)

@@ -45,7 +45,8 @@ def run(
     --server-binary, the newest that `harness server install` installed, or the one on PATH.
 
     \b
-    Suites: throughput tables latency memory concurrency connection codec cache peers
+    Suites: throughput tables latency memory concurrency connection codec cache peers,
+    and scale, which is measured only if it is named
 
     \b
     Exit codes:
