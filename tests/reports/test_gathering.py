@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ci import synthetic
 from harness.cli import main
 from harness.errors import StoreError
 from harness.records import (
@@ -25,7 +26,6 @@ from harness.stats.memory import Memory
 from harness.store import asv, runs
 from reports.gathering import Gathered, Gathering
 from reports.judged import judge
-from tests.reports import synthetic
 
 
 @pytest.fixture(scope="module")

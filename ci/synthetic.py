@@ -1,6 +1,6 @@
 """A project that never was: a repository, and asv's results for each of its commits.
 
-``python -m tests.reports.synthetic FOLDER --commits 2000 --benchmarks 100 --seed 1`` writes
+``python -m ci.synthetic FOLDER --commits 2000 --benchmarks 100 --seed 1`` writes
 ``FOLDER/repo`` (git), ``FOLDER/results`` and ``FOLDER/asv.conf.json``: what ``asv publish`` and
 ``harness report build`` read. The same arguments give the same bytes.
 """
@@ -51,7 +51,7 @@ def make(folder: Path, commits: int, benchmarks: int, seed: int = 1) -> Made:
     hashes = _history(repo, commits, seed)
     _settings(folder)
     names = [_name(number) for number in range(benchmarks)]
-    values, planted = _values(len(hashes), benchmarks, seed)
+    values, planted = drawn(len(hashes), benchmarks, seed)
     machine = folder / "results" / MACHINE
     machine.mkdir(parents=True, exist_ok=True)
     about = {"arch": "x86_64", "cpu": "a processor", "machine": MACHINE, "num_cpu": "2",
@@ -96,7 +96,7 @@ def add_result(folder: Path, commit: str, place: int, names: list[str], values: 
     path.write_text(json.dumps(file))
 
 
-def _values(commits: int, benchmarks: int, seed: int) -> tuple[np.ndarray, dict[int, int]]:
+def drawn(commits: int, benchmarks: int, seed: int) -> tuple[np.ndarray, dict[int, int]]:
     """Noise of 2 % that is passed on in part, spikes, and the planted steps."""
     draw = np.random.default_rng(seed)
     noise = draw.normal(0, 0.02, (benchmarks, commits))
