@@ -46,29 +46,22 @@ def drift(count: int) -> Model:
     return Model(slope[:, None], significance.SLOPE, drifts=True)
 
 
-def cycles(model: Model, errors: NDArray[np.float64], rho: float) -> list[Model]:
-    """The model with the strongest cycle in its errors, with one wave and with two.
+def cycles(errors: NDArray[np.float64], rho: float) -> list[tuple[float, int]]:
+    """The period of the strongest cycle of errors, with one wave and, if it has room, with two.
 
     ``rho`` is the part of an error that is passed on and not looked at.
     """
     frequency = _strongest(errors, rho)
     if frequency is None:
         return []
-    found = []
-    for waves in (1, 2):
-        if frequency * waves > 1 / _POINTS:
-            break
-        found.append(_cyclic(model, len(errors), 1 / frequency, waves))
-    return found
+    return [(1 / frequency, waves) for waves in (1, 2) if frequency * waves <= 1 / _POINTS]
 
 
 def over(count: int, drifts: bool, period: float | None, waves: int) -> Model:
-    """The model of this kind for a series of another length."""
+    """The model of this kind for a series of this length."""
     model = drift(count) if drifts else LEVELS
-    return model if period is None else _cyclic(model, count, period, waves)
-
-
-def _cyclic(model: Model, count: int, period: float, waves: int) -> Model:
+    if period is None:
+        return model
     columns = _waves(count, 1 / period, waves)
     if model.columns is not None:
         columns = np.column_stack([model.columns, columns])
@@ -119,16 +112,20 @@ def _strongest(errors: NDArray[np.float64], rho: float) -> float | None:
     """The frequency, in rounds a point, at which the new part of the errors swings most."""
     fresh = errors[1:] - rho * errors[:-1]
     size = 1 << math.ceil(math.log2(_FINER * len(fresh)))
-    power = np.abs(np.fft.rfft(fresh - fresh.mean(), size)) ** 2
-    grid = np.arange(len(power)) / size
-    fitting = (grid >= _ROUNDS / len(errors)) & (grid <= 1 / _POINTS)
-    if not fitting.any():
+    # Of the grid of k / size, those with rounds and points enough.
+    first, last = -(-_ROUNDS * size // len(errors)), size // _POINTS
+    if first > last:
         return None
-    return float(grid[np.where(fitting, power, -1).argmax()])
+    spectrum = np.fft.rfft(fresh - fresh.mean(), size)[first : last + 1]
+    power = spectrum.real**2 + spectrum.imag**2
+    return (first + int(power.argmax())) / size
 
 
 def _waves(count: int, frequency: float, number: int) -> NDArray[np.float64]:
     turns = 2 * np.pi * frequency * np.arange(count)
-    return np.column_stack(
-        [wave(turns * k) for k in range(1, number + 1) for wave in (np.sin, np.cos)]
-    )
+    sine, cosine = np.sin(turns), np.cos(turns)
+    made = [sine, cosine]
+    for _ in range(number - 1):
+        # The next multiple of the angle; ten times as quick as asking for its sine.
+        made += [made[-2] * cosine + made[-1] * sine, made[-1] * cosine - made[-2] * sine]
+    return np.column_stack(made)

@@ -36,6 +36,8 @@ class Search:
         #: The first splits of levels alone, and of levels on a drift.
         self._first: dict[bool, list[int]] = {}
         self._kinds: dict[tuple[bool, bool], Candidate] = {}
+        #: Cycles that were tried, with or without a drift: most are found again and again.
+        self._cyclic: set[tuple[bool, float, int]] = set()
         self._most = max(1, min(_MOST, self._count // _SPACING))
 
     def run(self) -> tuple[list[int], Model]:
@@ -45,9 +47,13 @@ class Search:
             best = min(best, self._tried(self._along(models.drift(self._count))), key=_price_of)
             for plain, known in self._starts(best[1], best[2]):
                 bare = self.cost(known, plain)
-                for cyclic in self._cycles(known, plain):
+                for cycle in self._cycles(known, plain):
+                    if (plain.drifts, *cycle) in self._cyclic:
+                        continue
+                    cyclic = models.over(self._count, plain.drifts, *cycle)
                     # The changes may be in the wrong places still, so it need not pay fully here.
                     if self.cost(known, cyclic) < bare + _HOPE * significance.CYCLE:
+                        self._cyclic.add((plain.drifts, *cycle))
                         best = min(best, self._tried(self._along(cyclic)), key=_price_of)
         _, changes, model = best
         return self.settle(changes, model), model
@@ -75,14 +81,13 @@ class Search:
             ]
         return starts
 
-    def _cycles(self, changes: list[int], model: Model) -> list[Model]:
-        """The model with the strongest cycles of its errors, and of what is new in them."""
+    def _cycles(self, changes: list[int], model: Model) -> list[tuple[float, int]]:
+        """The strongest cycles of a model's errors, and of what is new in them."""
         _, errors = models.fit(self._values, changes, model)
         left = noise(errors, 1 + len(changes) + model.parameters)
-        found = models.cycles(model, errors, left.rho)
+        found = models.cycles(errors, left.rho)
         if left.rho:
-            known = {cyclic.period for cyclic in found}
-            found += [x for x in models.cycles(model, errors, 0.0) if x.period not in known]
+            found += [cycle for cycle in models.cycles(errors, 0.0) if cycle not in found]
         return found
 
     # --- models and their costs ------------------------------------------------------------------

@@ -156,8 +156,8 @@ def test_levels_slope_and_cycle_are_fitted_as_by_one_large_system(
     rng = np.random.default_rng(seed)
     values = noises.white(count, rng)
     changes = sorted(set(rng.choice(range(4, count - 3), cuts, replace=False).tolist()))
-    model = models.drift(count)
-    model = next(iter(models.cycles(model, values - values.mean(), 0.0)), model)
+    found = models.cycles(values - values.mean(), 0.0)
+    model = models.over(count, True, *found[0]) if found else models.drift(count)
     assert model.columns is not None
     bounds = [0, *changes, count]
     design = np.zeros((count, len(bounds) - 1 + model.parameters))
