@@ -57,6 +57,6 @@ $(READY): pyproject.toml setup.py $(wildcard harness/*/*.c)
 		echo "The venv module does not work; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
 		exit 1; }; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,asv,reports]'
-	@$(BIN)/python -c 'import harness.wire._bsatn, harness.protocol._outbox, harness.client._answer, harness.client._frames' 2>/dev/null || echo \
+	@$(BIN)/python -c 'import harness.wire._bsatn, harness.protocol._outbox, harness.client._answer, harness.client._frames, harness.stats._search' 2>/dev/null || echo \
 		"Note: the C extensions did not build (is there a C compiler?); slower Python is used." >&2
 	@touch $@

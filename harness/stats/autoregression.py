@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats import kernel
+
 #: The variance of series of size 1 below which there is no noise, only rounding.
 FLOOR = 1e-18
 #: The most that an error may pass on: beyond it noise and level cannot be told apart.
@@ -37,8 +39,12 @@ def noise(errors: NDArray[np.float64], parameters: int) -> Noise:
     Fitting takes a part of the correlation away; the mean part of it, (1 + 3 rho) / n for each
     parameter, is given back (Kendall 1954). Negative correlation is taken for none.
     """
+    if kernel.in_c is not None:
+        return Noise(*kernel.in_c.noise(errors, parameters, FLOOR, MOST))
     count = len(errors)
     total = float(errors @ errors)
+    if not math.isfinite(total):
+        raise ValueError("values must be finite")
     if total <= FLOOR * count or count < 3:
         return Noise(math.log(FLOOR), 0.0)
     rho = float(errors[1:] @ errors[:-1]) / total

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import significance
-from harness.stats.autoregression import Noise, noise
+from harness.stats import kernel, significance
+from harness.stats.autoregression import FLOOR, MOST, Noise, noise
 
 #: A cycle must come round so often, and have so many points.
 _ROUNDS, _POINTS = 3, 3
@@ -72,9 +72,26 @@ def over(count: int, drifts: bool, period: float | None, waves: int) -> Model:
 def fit(
     values: NDArray[np.float64], changes: list[int], model: Model
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Least squares: the values without what the model has beside levels, and the errors."""
+    """Least squares: the values without what the model has beside levels, and the errors.
+
+    Changes ascend within the series. Raises ``ValueError`` if they do not, or if a value is not
+    finite.
+    """
+    if kernel.in_c is not None:
+        rest, errors = np.empty(len(values)), np.empty(len(values))
+        if kernel.in_c.fit(values, changes, model.columns, rest, errors):
+            return rest, errors
+    return _fit(values, changes, model)
+
+
+def _fit(
+    values: NDArray[np.float64], changes: list[int], model: Model
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``fit`` in Python, and where columns depend on each other."""
     starts = [0, *changes]
     sizes = np.diff([*starts, len(values)])
+    if sizes.min() < 1:
+        raise ValueError("changes must ascend within the series")
     flat = _around_levels(values, starts, sizes)
     if model.columns is None:
         return values, flat
@@ -98,12 +115,18 @@ def _around_levels(
 ) -> NDArray[np.float64]:
     """Values, or columns of them, minus the mean of their stretch."""
     sums = np.add.reduceat(values, starts, axis=0)
+    if not np.isfinite(sums).all():
+        raise ValueError("values must be finite")
     means = sums / sizes if values.ndim == 1 else sums / sizes[:, None]
     return values - np.repeat(means, sizes, axis=0)
 
 
 def left_over(values: NDArray[np.float64], changes: list[int], model: Model) -> Noise:
-    """The noise around a model with these changes."""
+    """The noise around a model with these changes, which are as for ``fit``."""
+    if kernel.in_c is not None:
+        found = kernel.in_c.left_over(values, changes, model.columns, FLOOR, MOST)
+        if found is not None:
+            return Noise(*found)
     _, errors = fit(values, changes, model)
     return noise(errors, 1 + len(changes) + model.parameters)
 

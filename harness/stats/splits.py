@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats import kernel
+
 #: The fewest points of a level: fewer are taken for spikes.
 SHORTEST = 3
 #: Each layer's stretches are shorter than those of the layer before by this factor.
@@ -25,8 +27,34 @@ def path(values: NDArray[np.float64]) -> Iterator[int]:
 
     A gain is by how much the sum of squares falls if the stretch is split there.
     """
-    sums = np.concatenate([[0.0], np.cumsum(values - values.mean())])
-    parts = [_best(sums, length, starts) for length, starts in _layers(len(values))]
+    sums = _sums(values)
+    if kernel.in_c is not None:
+        return kernel.in_c.Path(sums, SHORTEST, _DECAY)
+    return _path(sums)
+
+
+def best(values: NDArray[np.float64]) -> int | None:
+    """The one best split of a stretch; None if it is too short."""
+    if len(values) < 2 * SHORTEST:
+        return None
+    sums = _sums(values)
+    if kernel.in_c is not None:
+        return kernel.in_c.best(sums, SHORTEST)
+    (_, _, at, _) = _best(sums, len(values), np.zeros(1, dtype=np.int64))
+    return int(at[0])
+
+
+def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Running sums around the mean, from 0 on."""
+    sums = np.empty(len(values) + 1)
+    sums[0] = 0.0
+    np.cumsum(values - values.mean(), out=sums[1:])
+    return sums
+
+
+def _path(sums: NDArray[np.float64]) -> Iterator[int]:
+    """``path`` in Python."""
+    parts = [_best(sums, length, starts) for length, starts in _layers(len(sums) - 1)]
     if not parts:
         return
     begin, end, at, gain = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -35,15 +63,6 @@ def path(values: NDArray[np.float64]) -> Iterator[int]:
         yield split
         apart = (begin >= split) | (end <= split)
         begin, end, at, gain = begin[apart], end[apart], at[apart], gain[apart]
-
-
-def best(values: NDArray[np.float64]) -> int | None:
-    """The one best split of a stretch; None if it is too short."""
-    if len(values) < 2 * SHORTEST:
-        return None
-    sums = np.concatenate([[0.0], np.cumsum(values - values.mean())])
-    (_, _, at, _) = _best(sums, len(values), np.zeros(1, dtype=np.int64))
-    return int(at[0])
 
 
 Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.series import Better, Point, Series
-from harness.stats.events import Direction, Event, Kind, State, judge
+from harness.stats.events import Direction, Event, Kind, State, judge, judge_array
 
 
 def series(*values: float | None, better: Better = Better.LESS) -> Series:
@@ -68,6 +68,22 @@ def test_places_count_commits_without_a_value_too() -> None:
     assert (event.at, event.commit) == (22, "c22")
     assert event.first <= 22 <= event.last
     assert judged.points == 39
+
+
+@pytest.mark.parametrize("better", Better)
+def test_an_array_with_gaps_is_judged_as_its_series(better: Better) -> None:
+    values: list[float | None] = list(levels((20, 10), (20, 12), (30, 10)))
+    for gap in (0, 7, 25, 69):
+        values[gap] = None
+    values[40] = 99.0
+    array = np.array([np.nan if value is None else value for value in values])
+    commits = [f"c{at}" for at in range(len(values))]
+    judged = judge_array(array, better, commits)
+    assert judged == judge(series(*values, better=better))
+    assert len(judged.events) == 2
+    assert judged.spikes == [40]
+    turned = judge_array(array, better, commits[::-1])
+    assert [event.commit for event in turned.events] != [event.commit for event in judged.events]
 
 
 def test_sizes_have_intervals() -> None:
