@@ -107,7 +107,10 @@ class Folder:
                 self._made.add(path.parent)
             with open(temporary, "wb") as file:
                 file.write(data)
-            os.replace(temporary, path)
+            # Out of the way first: ext4 writes a file to disk at once if it is renamed over another
+            # one, ten milliseconds each. What is missing after a crash is made again.
+            path.unlink(missing_ok=True)
+            os.rename(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise StoreError(f"cannot write {path}: {error.strerror}") from error
