@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -216,7 +217,7 @@ def _raw_pattern(line: Line, raw: str | None) -> str:
     begin, dash, rest = name.partition("-")
     if not dash or len(begin) != naming.SHORT:
         return ""
-    return f"{raw}{folder}/{{hash}}-{rest}"
+    return f"{raw}{quote(folder)}/{{hash}}-{quote(rest)}"
 
 
 def _latest(gathered: Gathered, line: Line, label: str, raw: str | None) -> Latest:

@@ -11,6 +11,7 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -208,7 +209,7 @@ class _Site:
         if self._raw is not None:
             return self._raw if "://" in self._raw else f"../{self._raw}"
         relative = os.path.relpath(source.resolve(), self._folder.path.resolve() / "b")
-        return relative.replace(os.sep, "/") + "/"
+        return quote(relative.replace(os.sep, "/")) + "/"
 
     def _runs(self) -> None:
         gathered = self._gathered
