@@ -31,7 +31,7 @@ def load(what: str | Path) -> Module:
         if not _exists(text):
             raise SchemaError(f"there is no module {text!r}; give a file or a dotted name")
         imported = importlib.import_module(text)
-    return _declared(imported, text)
+    return declared(imported, text)
 
 
 def _exists(name: str) -> bool:
@@ -84,15 +84,18 @@ def _load_file(path: Path) -> Module:
     with _replaced(name, str(path)):
         sys.modules[name] = imported
         spec.loader.exec_module(imported)
-    return _declared(imported, str(path))
+    return declared(imported, str(path))
 
 
-def _declared(imported: ModuleType, shown: str) -> Module:
+def declared(imported: ModuleType, shown: str, package: str | None = None) -> Module:
+    """What an import declares, with all that is imported of ``package``, if that is given."""
     found = [value for value in vars(imported).values() if isinstance(value, Module)]
     explicit = list(dict.fromkeys(found))
     bare = registry.default_module(imported.__name__)
-    if hasattr(imported, "__path__"):
-        parts = [registry.default_module(name) for name in _family(imported.__name__)]
+    if package is None and hasattr(imported, "__path__"):
+        package = imported.__name__
+    if package is not None:
+        parts = [registry.default_module(name) for name in _family(package)]
         bare = Module.together(bare.name, parts)
     if len(explicit) > 1:
         names = ", ".join(module.name for module in explicit)

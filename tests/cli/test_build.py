@@ -17,8 +17,9 @@ import pytest
 
 import harness.module
 from harness.cli import build as command
-from harness.cli import compiling, main
+from harness.cli import main
 from harness.errors import PlanError, StoreError
+from harness.module import checking
 from harness.wire import schema_json
 
 GOOD = """
@@ -164,7 +165,7 @@ def test_an_import_that_does_not_end(
     read, write = os.pipe()
     with os.fdopen(read) as nothing, os.fdopen(write):
         monkeypatch.setattr("sys.stdin", nothing)
-        monkeypatch.setattr(compiling, "IMPORT_S", 0.2)
+        monkeypatch.setattr(checking, "IMPORT_S", 0.2)
         assert main(["build", source(text)]) == 1
     said = capsys.readouterr().err
     assert re.search(r"chat.py:[12]: the import of the module did not end within 0.2 s", said)
