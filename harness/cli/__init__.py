@@ -24,13 +24,13 @@ COMMANDS = {
     "compare": "Say whether one revision, or set of runs, is slower than another.",
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
-    "publish": "Publish a module as a database on a real server.",
+    "publish": "Publish a module as a database on a server.",
     "report": "Make pages, pictures and tables of what was measured.",
     "run": "Measure: start a target, drive it, check it, print the table.",
     "selfcheck": "Measure what this machine can tell apart.",
     "server": "Install, list and remove real servers.",
     "show": "Print everything that is known about a stored run.",
-    "start": "Serve a Python module (or the bench module) as a database.",
+    "start": "Start a server for Python modules, with one or to publish to.",
 }
 
 OK = 0

@@ -1,4 +1,4 @@
-"""``harness publish``: a module as a database on a real server."""
+"""``harness publish``: a module as a database on a server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harness.errors import PlanError, SchemaError
 
 if TYPE_CHECKING:
     from harness.client.credentials import Credential
+    from harness.module import Module
 
 #: The first bytes of a core module; those of a component, which servers do not run.
 CORE = b"\0asm\x01\0\0\0"
@@ -55,6 +56,11 @@ def publish(
     server the first time, and kept in your configuration folder for the next. What an --anonymous
     identity creates, nobody can update.
 
+    A server of `harness start` is sent the module's source, and runs all of Python; others are sent
+    WebAssembly. It takes modules only from the user that started it, whose token `harness start`
+    leaves in the configuration folder as long as it runs, and only if it listens on the loopback or
+    was started with --publish-from anywhere: a module is code that runs with that user's rights.
+
     \b
     Examples:
       harness publish chat -m src/chat/main.py
@@ -67,6 +73,7 @@ def publish(
       1  not published, or not known to be; told in one sentence
       2  the command line was not understood
     """
+    from harness.cli import compiling
     from harness.client import publishing
     from harness.client.servers import server_uri
 
@@ -74,32 +81,53 @@ def publish(
         raise click.UsageError("give one of --module MODULE and --bin-path FILE.wasm")
     publishing.check_name(name)
     uri = server_uri(server)
-    wasm = _built(module) if bin_path is None else read_wasm(bin_path)
+    wasm = b"" if bin_path is None else read_wasm(bin_path)
+    loaded = None if module is None else compiling.valid(module)
     asyncio.run(publishing.reach(uri))
+    source = None
+    if asyncio.run(publishing.is_embedded(uri)):
+        source, wasm = _program(module, uri)
+    elif loaded is not None:
+        wasm = _built(loaded)
     if clear and not yes and not _agreed(name, uri):
         click.echo("harness: nothing was changed", err=True)
         return 1
-    found = asyncio.run(_publish(uri, name, wasm, clear=clear, anonymous=anonymous))
+    sent = _publish(uri, name, wasm, clear=clear, anonymous=anonymous, source=source)
+    found = asyncio.run(sent)
     click.echo(found)
     return 0
 
 
-async def _publish(uri: str, name: str, wasm: bytes, *, clear: bool, anonymous: bool) -> str:
+async def _publish(
+    uri: str, name: str, module: bytes, *, clear: bool, anonymous: bool, source: str | None
+) -> str:
     from harness.client import publishing
 
-    credential = await _credential(uri, anonymous)
-    found = await publishing.publish(uri, credential, name, wasm, clear=clear)
+    credential = await _credential(uri, anonymous, owner=source is not None)
+    found = await publishing.publish(uri, credential, name, module, clear=clear, source=source)
     what = "Created new" if found.created else "Updated"
     return f"{what} database {name}, identity: {found.identity}"
 
 
-async def _credential(uri: str, anonymous: bool) -> Credential:
-    """Who publishes. A new identity is told, its token is not."""
-    from harness.client import credentials, publishing
+async def _credential(uri: str, anonymous: bool, *, owner: bool) -> Credential:
+    """Who publishes; with ``owner`` it has to be who started the server.
+
+    A new identity is told, its token is not.
+    """
+    from harness.client import credentials, publishing, running
 
     if anonymous:
         return credentials.anonymous(*await publishing.new_identity(uri))
-    found = credentials.from_environment() or credentials.kept(uri)
+    found = credentials.from_environment() or (
+        running.owner_of(uri) if owner else credentials.kept(uri)
+    )
+    if owner and found is None:
+        raise PlanError(
+            f"{uri} takes modules from who started it only, and no token of its owner is in "
+            f"{running.folder()}: it runs as another user, with another configuration folder or "
+            "with --publish-from nowhere; SPACETIMEDB_TOKEN may have the token of its "
+            "DATA_DIR/owner.token"
+        )
     if found is None:
         found = credentials.keep(uri, *await publishing.new_identity(uri))
         click.echo(
@@ -109,10 +137,22 @@ async def _credential(uri: str, anonymous: bool) -> Credential:
     return found
 
 
-def _built(what: str | None) -> bytes:
+def _program(module: str | None, uri: str) -> tuple[str, bytes]:
+    """The content type and the bytes of a module's source."""
+    from harness.module import collecting
+    from harness.module.program import CONTENT_TYPE
+
+    if module is None:
+        raise PlanError(
+            f"{uri} is a server of `harness start`, which runs Python modules from their source: "
+            "publish the source with --module MODULE"
+        )
+    return CONTENT_TYPE, collecting.collect(module).encoded()
+
+
+def _built(module: Module) -> bytes:
     from harness.cli import compiling
 
-    module = compiling.valid(what or "")
     try:
         return compiling.compiled(module).wasm
     except SchemaError as error:

@@ -66,10 +66,15 @@ def path_for(uri: str) -> Path:
 
 
 def kept(uri: str) -> Credential | None:
-    """The identity that is kept for a server, if there is one.
+    """The owner's identity of a server that this user runs there, or the one kept for a server.
 
     A file that others can read is closed to them. Raises ``StoreError`` if it cannot be used.
     """
+    from harness.client import running
+
+    owner = running.owner_of(uri)
+    if owner is not None:
+        return owner
     path = path_for(uri)
     try:
         with path.open("rb") as file:
@@ -101,11 +106,9 @@ def keep(uri: str, identity: str, token: str) -> Credential:
     _checked(token, "the server gave an identity without a usable token: ")
     path = path_for(uri)
     try:
-        for place in (folder().parent, folder()):
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place.chmod(0o700)
-        text = json.dumps({"server": uri, "identity": identity, "token": token}, indent=1)
-        new = _write(path, text.encode() + b"\n")
+        make_folders(path.parent)
+        record: dict[str, object] = {"server": uri, "identity": identity, "token": token}
+        new = write_private(path, record)
     except OSError as error:
         raise StoreError(
             f"the new identity cannot be kept in {path}: {error.strerror}; --anonymous uses one "
@@ -115,8 +118,17 @@ def keep(uri: str, identity: str, token: str) -> Credential:
     return found or _kept(path, identity, token)
 
 
-def _write(path: Path, data: bytes) -> bool:
-    """Write a file for our eyes only, whole or not at all; False if there was one already."""
+def make_folders(place: Path) -> None:
+    """A folder of our configuration, and the one around it, for us alone. Raises ``OSError``."""
+    for folder_ in (place.parent, place):
+        folder_.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder_.chmod(0o700)
+
+
+def write_private(path: Path, record: dict[str, object], *, replace: bool = False) -> bool:
+    """Write a file for our eyes only, whole or not at all; False if there was one already, which
+    goes only if it is to be replaced. Raises ``OSError``."""
+    data = json.dumps(record, indent=1).encode() + b"\n"
     descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)  # has mode 0600
     temporary = Path(name)
     try:
@@ -125,7 +137,10 @@ def _write(path: Path, data: bytes) -> bool:
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(temporary, path)
+            if replace:
+                temporary.replace(path)
+            else:
+                os.link(temporary, path)
         except FileExistsError:
             return False
         except OSError:  # a file system without links: the last one wins

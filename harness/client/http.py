@@ -101,10 +101,15 @@ class Http:
         path = f"{_path(database)}/schema?version={version}"
         return schema_json.from_json(jsontext.loads(await self._text("GET", path)))
 
-    async def publish(self, database: str, module: bytes, *, clear: bool = False) -> dict[str, Any]:
-        """Create or update a database from module bytes; ``clear`` wipes its data first."""
+    async def publish(
+        self, database: str, module: bytes, *, clear: bool = False, kind: str | None = None
+    ) -> dict[str, Any]:
+        """Create or update a database from module bytes; ``clear`` wipes its data first.
+
+        ``kind`` is the content type, for servers that take more than WebAssembly.
+        """
         path = f"{_path(database)}?clear={str(clear).lower()}"
-        return await self._object("PUT", path, body=module)
+        return await self._object("PUT", path, body=module, kind=kind)
 
     async def delete(self, database: str) -> None:
         await self._text("DELETE", _path(database))
@@ -158,10 +163,15 @@ class Http:
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
 
     async def _object(
-        self, method: str, path: str, *fields: str, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *fields: str,
+        body: bytes | None = None,
+        kind: str | None = None,
     ) -> dict[str, Any]:
         """The object in the answer, which has at least these fields."""
-        found = jsontext.loads(await self._text(method, path, body))
+        found = jsontext.loads(await self._text(method, path, body, kind))
         if not isinstance(found, dict) or any(field not in found for field in fields):
             wanted = f" with {' and '.join(fields)}" if fields else ""
             shown = path.partition("?")[0]

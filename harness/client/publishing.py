@@ -19,10 +19,6 @@ SHOWN = 600
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _IDENTITY = re.compile(r"(0x)?[0-9a-f]{64}")
 _MIGRATION = ("Database update rejected", "Failed to create or update the database")
-_EMBEDDED = (
-    "this server runs the Python modules that it was started with; "
-    "start it with your module: harness start MODULE"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +69,34 @@ async def new_identity(uri: str) -> tuple[str, str]:
         raise ConnectError(f"{uri} gives no identity: {how}", status) from None
 
 
+async def is_embedded(uri: str) -> bool:
+    """Whether the server there is ours, which runs Python modules from their source."""
+    try:
+        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
+            return (await http.health()).get("package_name") == "spacetimedb-harness"
+    except HarnessError:
+        return False  # not every server has this route
+
+
 async def publish(
-    uri: str, credential: Credential, name: str, wasm: bytes, *, clear: bool = False
+    uri: str,
+    credential: Credential,
+    name: str,
+    module: bytes,
+    *,
+    clear: bool = False,
+    source: str | None = None,
 ) -> Published:
     """Create or update the database ``name``; with ``clear`` its data is deleted first.
+
+    ``module`` is WebAssembly, or for our own server a program, whose content type is ``source``.
 
     Raises ``CallError`` with a sentence if the server refuses, ``ConnectError`` if its answer was
     lost, ``RemoteProtocolError`` if the answer makes no sense. None of them has the token.
     """
     try:
         async with Http(uri, credential.token, timeout_s=PUBLISH_TIMEOUT_S) as http:
-            answer = await http.publish(name, wasm, clear=clear)
+            answer = await http.publish(name, module, clear=clear, kind=source)
     except ConnectError as error:
         if error.status is None:
             raise ConnectError(
@@ -91,8 +104,10 @@ async def publish(
                 "published is unknown; publish again to be sure"
             ) from None
         said = _shown(_text(error), credential)
-        embedded = error.status in (400, 403) and await _is_embedded(uri)
-        sentence = _EMBEDDED if embedded else _refusal(error.status, said, credential, name)
+        if source is None:
+            sentence = _refusal(error.status, said, credential, name)
+        else:
+            sentence = _embedded_refusal(error.status, said, credential)
         raise CallError(sentence) from None
     except HarnessError:
         raise RemoteProtocolError(f"the answer of {uri} makes no sense: it is no object") from None
@@ -127,12 +142,19 @@ def _refusal(status: int, said: str, credential: Credential, name: str) -> str:
     return f"the server refused with status {status}: {said or 'it said nothing'}"
 
 
-async def _is_embedded(uri: str) -> bool:
-    try:
-        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
-            return (await http.health()).get("package_name") == "spacetimedb-harness"
-    except HarnessError:
-        return False  # not every server has this route
+def _embedded_refusal(status: int, said: str, credential: Credential) -> str:
+    """What our own server says is a sentence already; here is the next step."""
+    if status == 401:
+        return f"the server does not accept {credential.origin}; {credential.renewal}"
+    if status == 403 and "only who started this server" in said:
+        return (
+            "only who started this server may publish to it, and it does not know "
+            f"{credential.origin} as such; use the user account that it runs under, without "
+            "SPACETIMEDB_TOKEN"
+        )
+    if said.startswith(_MIGRATION):
+        return f"{said}; --clear publishes all the same and deletes the data"
+    return said or f"the server refused with status {status}: it said nothing"
 
 
 def _text(error: ConnectError) -> str:

@@ -11,6 +11,7 @@ SpacetimeDB 2.8.3.
 from __future__ import annotations
 
 import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -54,6 +55,8 @@ class Authority:
     ) -> None:
         self._key = key
         self._public = key.public_key()
+        #: Stands in tokens that are good for this run of the server only.
+        self._run = secrets.token_hex(16)
         self._now_s = now_s
 
     @classmethod
@@ -100,6 +103,14 @@ class Authority:
         expires = int(self._now_s()) + SHORT_LIVED_S
         return self._sign(str(claims["iss"]), str(claims["sub"]), expires)
 
+    def for_this_run(self, token: str) -> str:
+        """A token for the same identity that is worth nothing once this process has ended.
+
+        Who takes our address afterwards and is sent it can do nothing with it.
+        """
+        claims = self._claims(token)
+        return self._sign(str(claims["iss"]), str(claims["sub"]), None, run=self._run)
+
     def verify(self, token: str) -> Identity:
         """Who bears the token. Raises ``AuthError`` if it is not good; never shows the token."""
         claims = self._claims(token)
@@ -132,6 +143,8 @@ class Authority:
             )
         except jwt.PyJWTError as error:
             raise AuthError(f"the token is not accepted: {type(error).__name__}") from None
+        if claims.get("run", self._run) != self._run:
+            raise AuthError("the token was good for an earlier run of this server")
         expires = claims.get("exp")
         if expires is not None and (
             not isinstance(expires, int | float) or expires <= self._now_s()
@@ -139,7 +152,7 @@ class Authority:
             raise AuthError("the token has expired")
         return claims
 
-    def _sign(self, issuer: str, subject: str, expires: int | None) -> str:
+    def _sign(self, issuer: str, subject: str, expires: int | None, run: str | None = None) -> str:
         claims = {
             "hex_identity": identity_of(issuer, subject).to_hex(),
             "sub": subject,
@@ -147,9 +160,11 @@ class Authority:
             "aud": ["spacetimedb"],
             "iat": int(self._now_s()),
             "exp": expires,
+            "run": run,
         }
-        if expires is None:
-            del claims["exp"]
+        for name in ("exp", "run"):
+            if claims[name] is None:
+                del claims[name]
         return jwt.encode(claims, self._key, algorithm="ES256")
 
 

@@ -61,18 +61,22 @@ class Database:
         path: Path | None,
         identity: Identity,
         owner: Identity,
+        program: str = "",
+        before: Database | None = None,
     ) -> None:
         compiled = module.compiled
         self.module = module
         self.definition: ModuleDef = compiled.definition
         self.identity = identity
         self.owner = owner
-        self.logs = Logs(module.name)
+        #: The digest of the published program that the module is from; "" if it is from elsewhere.
+        self.program = program
+        self.logs: Logs = Logs(module.name) if before is None else before.logs
         #: Grows with every commit that wrote something.
-        self.position = 0
+        self.position: int = 0 if before is None else before.position
         self._engine = engine
         self._path = path
-        self._journal: Journal | None = None
+        self._journal: Journal | None = None if before is None else before._journal
         self._now = 0
         self._log = Log(self._write_log)
         self.stores = make_stores(compiled, engine)
@@ -99,8 +103,13 @@ class Database:
         identity: Identity,
         owner: Identity,
         now: Timestamp | None = None,
+        program: str = "",
+        clear: bool = False,
     ) -> Database:
         """Open a database, or make it and run its ``init``; None keeps it in memory.
+
+        ``program`` is the digest of the published program, which is remembered with the data.
+        ``clear`` deletes what is there first.
 
         Raises ``SchemaError`` if the module is wrong or does not fit the data that is there, and
         ``StoreError`` if the file cannot be used; what was stored stays as it was.
@@ -117,8 +126,8 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(f"the database {shown} cannot be opened: {error}") from error
         try:
-            database = cls(module, Engine(connection), path, identity, owner)
-            database._prepare(now or Timestamp(time.time_ns() // 1000))
+            database = cls(module, Engine(connection), path, identity, owner, program)
+            database._prepare(now or Timestamp(time.time_ns() // 1000), clear=clear)
         except StoreError as error:
             connection.close()
             reason = error.__cause__ or error  # SQLite's own words, if it was SQLite
@@ -128,7 +137,23 @@ class Database:
             raise
         return database
 
-    def _prepare(self, now: Timestamp) -> None:
+    def succeed(
+        self, module: Module, *, program: str, clear: bool = False, now: Timestamp | None = None
+    ) -> Database:
+        """The same data under another module; ``clear`` deletes it first and runs ``init``.
+
+        All or nothing: if this raises, the data is as it was and this database goes on. After it
+        this database must not be used any more, and not be closed. Raises what ``open`` does.
+        """
+        module.compiled  # noqa: B018  (raises before anything is touched)
+        self.commit()
+        self._engine.fetch("SELECT 1")  # ends a query that nobody has read to its end
+        engine = Engine(self._engine.connection)
+        new = Database(module, engine, self._path, self.identity, self.owner, program, self)
+        new._prepare(now or Timestamp(time.time_ns() // 1000), clear=clear)
+        return new
+
+    def _prepare(self, now: Timestamp, *, clear: bool = False) -> None:
         engine = self._engine
         # Before anything is changed: the file may be another program's.
         stored = migration.stored_meta(engine, self.identity, self.owner)
@@ -136,6 +161,9 @@ class Database:
             engine.fetch(f"PRAGMA {pragma}")
         engine.begin()
         try:
+            if clear:
+                migration.drop_all(engine)
+                stored = None
             if stored is None:
                 migration.create_meta(engine, self.identity, self.owner)
                 for store in self.stores.values():
@@ -143,6 +171,7 @@ class Database:
             else:
                 migration.migrate(engine, stored, self.definition, self.stores)
             migration.save_shape(engine, self.definition, self.stores)
+            migration.save_program(engine, self.program)
             numbers = sequences.stored(engine)
             for store in self.stores.values():
                 store.load(numbers)
@@ -153,8 +182,9 @@ class Database:
             engine.rollback()
             raise
         if self._path is not None:
-            ((page_bytes,),) = engine.fetch("PRAGMA page_size")
-            self._journal = Journal(self._path, page_bytes)
+            if self._journal is None:
+                ((page_bytes,),) = engine.fetch("PRAGMA page_size")
+                self._journal = Journal(self._path, page_bytes)
             self._journal.sync()
         self._schedules.load(now.micros)
 

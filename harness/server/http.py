@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
+from harness.module import program
+
 #: A request's line and headers may have this many bytes.
 MAX_HEAD = 256 * 1024
 #: Its target may have this many bytes, and it may have so many headers.
@@ -18,8 +20,8 @@ MAX_TARGET = 64 * 1024
 MAX_HEADERS = 128
 #: A body may have this many bytes, unless its route allows more.
 MAX_BODY = 2 * 1024 * 1024
-#: The most that any route allows: a module to publish.
-MAX_PUBLISH = 64 * 1024 * 1024
+#: The most that any route allows: a program to publish.
+MAX_PUBLISH = program.LIMIT
 #: One request may have this many query parameters.
 MAX_PARAMETERS = 64
 

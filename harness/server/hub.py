@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from harness.errors import SqlError, WireError
 from harness.server import sql
+from harness.server.compatibility import compatible
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.plans import Catalog, Changed, Plan, plan
 from harness.server.session import Session
@@ -100,6 +101,8 @@ class Hub:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.name = name
+        #: The names by which clients find it.
+        self.names = [name]
         self.database = database
         self.catalog = Catalog(database.definition)
         self.registry: Registry[Session] = Registry()
@@ -114,9 +117,32 @@ class Hub:
         self._waiting: dict[Session, None] = {}
         self._synced = 0
         self._started = 0
-        definition = database.definition
-        # Real servers number user tables from 4096 on.
-        self._table_ids = {x.name: 4096 + i for i, x in enumerate(definition.tables)}
+        self._table_ids: dict[str, int] = {}
+        self._number()
+
+    def adopt(self, database: Database) -> bool:
+        """Go on with the database that succeeded ours; whether the sessions may go on, too.
+
+        If they may not, forget their subscriptions and let each go at once.
+        """
+        keeps = compatible(self.database.definition, database.definition)
+        self.database = database
+        self.catalog = Catalog(database.definition)
+        self._number()
+        self._row_json.cache_clear()
+        self._args_json.cache_clear()
+        return keeps
+
+    def forget_subscriptions(self) -> None:
+        """Nothing is watched any more: what was watched is not there any more."""
+        self.registry = Registry()
+
+    def _number(self) -> None:
+        """Give tables and reducers their numbers; tables keep those that they have."""
+        definition = self.database.definition
+        for table in definition.tables:
+            # Real servers number user tables from 4096 on.
+            self._table_ids.setdefault(table.name, 4096 + len(self._table_ids))
         self._reducer_ids = {x.name: i for i, x in enumerate(definition.reducers)}
 
     # --- sessions --------------------------------------------------------------------------------

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import SqlError, WireError
 from harness.server import http
+from harness.server.admission import Admission, From
 from harness.server.auth import AuthError
 from harness.server.frames import FrameReader, accept_key, data_frame
 from harness.server.host import Host, new_connection_id
-from harness.server.routes import dispatch, identified, json_line
+from harness.server.publishing import Publisher
+from harness.server.routes import Server, dispatch, identified, json_line
 from harness.server.session import Session
 from harness.server.session_v1 import SessionV1, SessionV1Json
 from harness.server.session_v2 import SessionV2, SessionV3
 from harness.server.ticker import Ticker
+from harness.server.trial import IMPORT_S
 from harness.wire.compression import Compression
 from harness.wire.values import ConnectionId
 
@@ -51,12 +56,26 @@ PROTOCOLS: dict[str, type[Session]] = {
 class Listener:
     """All connections of one server."""
 
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        host: Host,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        publish_from: From = From.LOOPBACK,
+        import_s: float = IMPORT_S,
+    ) -> None:
         self.host = host
         self.loop = loop
+        self.publish_from = publish_from
+        self.publisher = Publisher(host, import_s)
+        self.server = Server(host, Admission(host.owner, publish_from), self.publisher)
         self.connections: set[Connection] = set()
         self.failure: asyncio.Future[None] = loop.create_future()
-        self.tickers = {name: Ticker(hub, loop, self._fail) for name, hub in host.hubs.items()}
+        self.tickers: dict[Hub, Ticker] = {}
+        self._later: set[asyncio.Task[None]] = set()
+        host.opened, host.dropped, host.closing = self._opened, self._dropped, self._closing
+        for hub in host.hubs.values():
+            self._opened(hub)
         self._sweeper: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
@@ -69,7 +88,9 @@ class Listener:
         for ticker in self.tickers.values():
             ticker.schedule()
         bound: tuple[Any, ...] = self._server.sockets[0].getsockname()
-        return str(bound[0]), int(bound[1])
+        address = str(bound[0])
+        self.server.admission = Admission(self.host.owner, self.publish_from, address)
+        return address, int(bound[1])
 
     async def stop(self) -> None:
         """Close all connections, commit, sync."""
@@ -77,6 +98,10 @@ class Listener:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
+        for task in self._later:
+            task.cancel()
+        if self._later:
+            await asyncio.wait(self._later)
         for connection in list(self.connections):
             connection.close(1001, "module exited")
         await asyncio.sleep(0)
@@ -86,6 +111,32 @@ class Listener:
             connection.abort()
         for hub in self.host.hubs.values():
             hub.database.close()
+        self.host.shelf.close()
+
+    def _opened(self, hub: Hub) -> None:
+        ticker = self.tickers[hub] = Ticker(hub, self.loop, self._fail)
+        ticker.schedule()
+
+    def _dropped(self, hub: Hub) -> None:
+        for connection in list(self.connections):
+            connection.let_go(hub)
+
+    def _closing(self, hub: Hub, end: Callable[[], None]) -> None:
+        for connection in list(self.connections):
+            connection.stop_following(hub)
+        self.tickers.pop(hub).halt(end)
+
+    def answer_later(
+        self, coming: Coroutine[Any, Any, http.Response], then: Callable[[http.Response], None]
+    ) -> None:
+        """Wait for an answer without keeping anybody else waiting."""
+
+        async def wait() -> None:
+            then(await coming)
+
+        task = self.loop.create_task(wait())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     def _fail(self, error: Exception) -> None:
         if not self.failure.done():
@@ -162,7 +213,7 @@ class Connection(asyncio.Protocol):
         session, self._session = self._session, None
         if session is not None and self._hub is not None:
             self._hub.disconnect(session)
-            self._listener.tickers[self._hub.name].schedule()
+            self._listener.tickers[self._hub].schedule()
 
     # --- HTTP ------------------------------------------------------------------------------------
 
@@ -175,9 +226,12 @@ class Connection(asyncio.Protocol):
             if request.upgrade:
                 self._upgrade(request)
                 return
-            response = dispatch(self._listener.host, request)
+            response = dispatch(self._listener.server, request)
             self._busy = True
-            self._answer(request, response)
+            if isinstance(response, http.Response):
+                self._answer(request, response)
+            else:
+                self._listener.answer_later(response, partial(self._answer, request))
             return
 
     def _answer(self, request: http.Request, response: http.Response) -> None:
@@ -189,7 +243,7 @@ class Connection(asyncio.Protocol):
             if response.stream and hub is not None:
                 self._follow(hub)
             return
-        ticker = self._listener.tickers[hub.name]
+        ticker = self._listener.tickers[hub]
         ticker.end()
         durable = request.query.get("confirmed", "true" if parts[-1] == "sql" else "false")
         if durable == "true" and hub.database.position > hub.durable:
@@ -248,7 +302,7 @@ class Connection(asyncio.Protocol):
         self._heard = time.monotonic()
         session.sink = self._write
         refusal = hub.connect(session)
-        self._listener.tickers[hub.name].schedule()
+        self._listener.tickers[hub].schedule()
         if refusal is not None:
             # As real servers do: no frame, no close code.
             self._session = None
@@ -265,6 +319,9 @@ class Connection(asyncio.Protocol):
             raise http.HttpError(405, "a WebSocket needs GET")
         hub = host.find(parts[3])
         if hub is None:
+            why = host.broken_by(parts[3])
+            if why is not None:
+                raise http.HttpError(503, f"the database {parts[3]} cannot be served: {why}")
             raise http.HttpError(404, f"`{parts[3]}` not found")
         if request.headers.get("sec-websocket-version") != "13":
             raise http.HttpError(400, "Sec-WebSocket-Version must be 13")
@@ -392,9 +449,23 @@ class Connection(asyncio.Protocol):
         if self._reader is None or self._session is None or self._hub is None:
             self._transport.close()
             return
-        self._listener.tickers[self._hub.name].end()
+        self._listener.tickers[self._hub].end()
         self._reader.close(code, reason)
         self._control(self._reader)
+
+    def let_go(self, hub: Hub) -> None:
+        """End a session of this database, which is not there any more as the client knows it."""
+        session = self._session
+        if self._hub is not hub or session is None:
+            return
+        self.close(1001, "the database was replaced or deleted")
+        self._session = None
+        hub.disconnect(session)
+
+    def stop_following(self, hub: Hub) -> None:
+        """End a log that is followed: nothing will be added to it."""
+        if self._hub is hub and self._follower is not None:
+            self._transport.close()
 
     def abort(self) -> None:
         """End at once."""

@@ -8,6 +8,9 @@ go. Everything else is refused, naming the table, and leaves the data as it was.
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from harness.errors import SchemaError, StoreError
@@ -21,6 +24,14 @@ from harness.wire.values import Identity
 
 #: The layout of the file; a newer one is refused.
 FORMAT = 1
+
+
+class Unfit(SchemaError):
+    """A module does not fit the stored data; ``problems`` says why, without what to do."""
+
+    def __init__(self, problems: str) -> None:
+        super().__init__(f"{problems}. Use another data directory, or change the module back")
+        self.problems = problems
 
 
 def stored_meta(engine: Engine, identity: Identity, owner: Identity) -> dict[str, str] | None:
@@ -52,6 +63,32 @@ def create_meta(engine: Engine, identity: Identity, owner: Identity) -> None:
         engine.write("INSERT INTO harness_meta VALUES (?, ?)", row)
 
 
+def drop_all(engine: Engine) -> None:
+    """Delete everything, as if the file were new, within the tick's transaction."""
+    found = engine.fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
+    for (name,) in found:
+        quoted = name.replace('"', '""')
+        engine.write(f'DROP TABLE "{quoted}"')
+
+
+def save_program(engine: Engine, program: str) -> None:
+    """Remember which published program the tables belong to; "" is none."""
+    engine.write("INSERT OR REPLACE INTO harness_meta VALUES ('program', ?)", (program,))
+
+
+def stored_program(path: Path) -> str:
+    """The digest of the program that a closed database belongs to; "" if it has none.
+
+    Raises ``StoreError`` if the file cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("SELECT value FROM harness_meta WHERE key = 'program'")
+            return next((str(value) for (value,) in found), "")
+    except sqlite3.Error as error:
+        raise StoreError(f"the database {path} cannot be read: {error}") from error
+
+
 def save_shape(engine: Engine, definition: ModuleDef, stores: dict[str, TableStore]) -> None:
     """Remember the tables as they are now."""
     shape = {table.name: _shape(definition, table, stores) for table in definition.tables}
@@ -80,11 +117,7 @@ def migrate(
         else:
             engine.write(f"DROP TABLE {sql_name(name)}")
     if problems:
-        raise SchemaError(
-            "the module does not fit the stored data: "
-            + "; ".join(problems)
-            + ". Use another data directory, or change the module back"
-        )
+        raise Unfit("the module does not fit the stored data: " + "; ".join(problems))
 
 
 def _change(
@@ -122,7 +155,7 @@ def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]
     row = definition.row_type(table)
     space = definition.typespace
     return {
-        "columns": [[e.name, _spell(e.type, space, ())] for e in row.elements],
+        "columns": [[e.name, spell(e.type, space)] for e in row.elements],
         "uniques": sorted(table.unique_columns()),
         "scheduled": table.schedule is not None,
         "event": table.event,
@@ -130,26 +163,26 @@ def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]
     }
 
 
-def _spell(type_: t.Type, space: t.Typespace, open_refs: tuple[int, ...]) -> str:
+def spell(type_: t.Type, space: t.Typespace, open_refs: tuple[int, ...] = ()) -> str:
     """A type written out, whatever the numbers of its refs."""
     match type_:
         case t.Ref(index):
             if index in open_refs:
                 return f"^{len(open_refs) - open_refs.index(index)}"
-            return _spell(space.types[index], space, (*open_refs, index))
+            return spell(space.types[index], space, (*open_refs, index))
         case t.Scalar():
             return type_.name
         case t.Array(element):
-            return f"[{_spell(element, space, open_refs)}]"
+            return f"[{spell(element, space, open_refs)}]"
         case t.Product(elements):
             return (
                 "("
-                + ",".join(f"{e.name}:{_spell(e.type, space, open_refs)}" for e in elements)
+                + ",".join(f"{e.name}:{spell(e.type, space, open_refs)}" for e in elements)
                 + ")"
             )
         case t.Sum(variants):
             return (
                 "<"
-                + "|".join(f"{x.name}:{_spell(x.type, space, open_refs)}" for x in variants)
+                + "|".join(f"{x.name}:{spell(x.type, space, open_refs)}" for x in variants)
                 + ">"
             )

@@ -9,32 +9,58 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import HarnessError, TargetError
 from harness.module import Module
+from harness.server.admission import From
 from harness.server.host import Host
 from harness.server.listener import Listener
+from harness.server.trial import IMPORT_S
 from harness.server.watchdog import Watchdog
 
 #: File descriptors that a thousand connections and some need.
 DESCRIPTORS = 20_000
 
 
+def _nobody(uri: str, identity: str, token: str) -> None:
+    """Nobody is told where the server listens, but by its first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a server may be told besides what it serves.
+
+    ``announce`` is called with the URI, the owner's identity and a token of it once the server
+    listens; ``import_s`` is the time in seconds that the import of a published module may take.
+    """
+
+    publish_from: From = From.LOOPBACK
+    import_s: float = IMPORT_S
+    announce: Callable[[str, str, str], None] = _nobody
+
+
 def serve(
-    modules: list[tuple[str, Module]], *, address: str, port: int, data_dir: Path | None
+    modules: list[tuple[str, Module]],
+    *,
+    address: str,
+    port: int,
+    data_dir: Path | None,
+    options: Options | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; the first line on stdout is the URI.
 
-    Raises ``TargetError`` if the port cannot be bound, ``StoreError`` if storage fails, and
-    ``SchemaError`` if a stored database does not fit its module.
+    What was published to the data directory is served as well. Raises ``TargetError`` if the port
+    cannot be bound, ``StoreError`` if storage fails, and ``SchemaError`` if a stored database does
+    not fit its module.
     """
     raise_descriptor_limit()
     lock = _lock(data_dir)
     try:
-        _run(_main(modules, address, port, data_dir))
+        _run(_main(modules, address, port, data_dir, options or Options()))
     finally:
         if lock is not None:
             lock.close()
@@ -51,17 +77,23 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _main(
-    modules: list[tuple[str, Module]], address: str, port: int, data_dir: Path | None
+    modules: list[tuple[str, Module]],
+    address: str,
+    port: int,
+    data_dir: Path | None,
+    options: Options,
 ) -> None:
     loop = asyncio.get_running_loop()
     host = Host.open(data_dir)
+    host.watchdog = Watchdog()
+    host.watchdog.start()
     for name, module in modules:
-        host.add(name, module, data_dir)
-    watchdog = Watchdog()
-    watchdog.start()
-    for hub in host.hubs.values():
-        hub.watchdog = watchdog
-    listener = Listener(host, loop)
+        host.add(name, module)
+    host.reopen()
+    for identity, why in host.broken.items():
+        shown = ", ".join(host.shelf.kept[identity].names) or identity
+        print(f"harness: the database {shown} cannot be served: {why}", file=sys.stderr)
+    listener = Listener(host, loop, publish_from=options.publish_from, import_s=options.import_s)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
@@ -70,7 +102,9 @@ async def _main(
     except OSError as error:
         raise TargetError(f"cannot listen on {address}:{port}: {error.strerror}") from error
     shown = f"[{bound}]" if ":" in bound else bound
-    print(f"http://{shown}:{port}", flush=True)
+    uri = f"http://{shown}:{port}"
+    options.announce(uri, host.owner.to_hex(), host.authority.for_this_run(host.owner_token))
+    print(uri, flush=True)
     _watch_parent(loop, stopped)
     waiter = asyncio.ensure_future(stopped.wait())
     try:

@@ -4,35 +4,55 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 import harness
-from harness.errors import SqlError, WireError
+from harness.errors import SqlError, StoreError, WireError
+from harness.server.admission import Admission
 from harness.server.auth import AuthError
 from harness.server.database import OutcomeKind
 from harness.server.host import Caller, Host, new_connection_id
 from harness.server.http import HttpError, Request, Response, as_json, text
 from harness.server.hub import Hub, Unreadable
 from harness.server.metrics import prometheus
+from harness.server.publishing import Publisher
 from harness.server.statements import execute
 from harness.wire import satsjson, schema_json
 from harness.wire.values import Identity, Timestamp
+
+
+@dataclass(slots=True)
+class Server:
+    """What the routes need of the server that they are part of."""
+
+    host: Host
+    admission: Admission
+    publisher: Publisher
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """One request on its way through the routes."""
 
-    host: Host
+    server: Server
     request: Request
     parts: dict[str, str]
+
+    @property
+    def host(self) -> Host:
+        return self.server.host
 
     def hub(self) -> Hub:
         name = self.parts["db"]
         hub = self.host.find(name)
         if hub is None:
+            why = self.host.broken_by(name)
+            if why is not None:
+                raise HttpError(503, f"the database {name} cannot be served: {why}; publish again")
             is_identity = re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", name)
             raise HttpError(404, "No such database." if is_identity else f"`{name}` not found")
         return hub
@@ -48,6 +68,12 @@ class Context:
             raise HttpError(401, "Authorization required")
         return caller
 
+    def admitted(self) -> Caller:
+        """The owner, for what no other identity and no page may do."""
+        caller = self.known()
+        self.server.admission.owner_only(self.request, caller.identity)
+        return caller
+
     def owned(self) -> tuple[Hub, Caller]:
         hub, caller = self.hub(), self.known()
         if caller.identity != self.host.owner:
@@ -57,8 +83,11 @@ class Context:
         return hub, caller
 
 
-def dispatch(host: Host, request: Request) -> Response:
-    """Answer one request that is not an upgrade. Never raises for what a peer can send."""
+def dispatch(server: Server, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    """Answer one request that is not an upgrade; what takes its time is answered later.
+
+    Never raises for what a peer can send.
+    """
     if request.method == "OPTIONS":
         return Response(200)
     allowed = False
@@ -70,11 +99,11 @@ def dispatch(host: Host, request: Request) -> Response:
             allowed = True
             continue
         try:
-            return handler(Context(host, request, match.groupdict()))
-        except HttpError as error:
+            return handler(Context(server, request, match.groupdict()))
+        except (HttpError, AuthError) as error:
             return text(error.status, str(error))
-        except AuthError as error:
-            return text(error.status, str(error))
+        except StoreError as error:
+            return text(400, str(error))
     if allowed:
         return text(405, f"{request.method} is not allowed on {request.path}")
     return text(404, f"no such route: {request.path}")
@@ -159,9 +188,14 @@ def _info(context: Context) -> Response:
         "database_identity": {"__identity__": f"0x{database.identity.to_hex()}"},
         "owner_identity": {"__identity__": f"0x{context.host.owner.to_hex()}"},
         "host_type": {"Python": []},
-        "initial_program": "0x0",
+        "initial_program": _program_number(database.program),
     }
     return identified(as_json(info), caller)
+
+
+def _program_number(digest: str) -> str:
+    """A digest as real servers show it: as a little-endian number in hexadecimal digits."""
+    return hex(int.from_bytes(bytes.fromhex(digest), "little"))
 
 
 def _database_identity(context: Context) -> Response:
@@ -169,7 +203,7 @@ def _database_identity(context: Context) -> Response:
 
 
 def _names(context: Context) -> Response:
-    return identified(as_json({"names": [context.hub().name]}), context.caller())
+    return identified(as_json({"names": context.hub().names}), context.caller())
 
 
 def _timestamp(context: Context) -> Response:
@@ -271,23 +305,44 @@ def json_line(record: Any) -> bytes:
     return json.dumps(shown).encode() + b"\n"
 
 
-def _publish(context: Context) -> Response:
-    if "db" in context.parts and context.host.find(context.parts["db"]) is not None:
-        context.owned()
-    elif context.known().identity != context.host.owner:
-        raise HttpError(403, "only the owner of this server may publish to it")
-    raise HttpError(
-        400,
-        "this server runs the Python modules that it was started with; "
-        "start it with your module: harness start MODULE",
-    )
+def _publish(context: Context) -> Coroutine[Any, Any, Response]:
+    context.server.admission.publishing()
+    context.admitted()
+    return context.server.publisher.publish(context.request, context.parts.get("db"))
 
 
 def _delete(context: Context) -> Response:
-    context.owned()
-    raise HttpError(
-        400, "a database of a running embedded server cannot be deleted; stop it, remove its data"
-    )
+    caller = context.admitted()
+    hub = context.host.find(context.parts["db"])
+    if hub is None:
+        identity = context.parts["db"].removeprefix("0x").lower()
+        kept = context.host.shelf.named(context.parts["db"])
+        if kept is not None or identity in context.host.broken:
+            context.host.forget(identity if kept is None else kept.identity)
+        elif not re.fullmatch(r"[0-9a-f]{64}", identity):
+            context.hub()  # says that there is none of this name
+    else:
+        context.host.delete(hub)
+    return identified(Response(200), caller)
+
+
+def _add_name(context: Context) -> Response:
+    hub, caller = context.hub(), context.admitted()
+    name = context.request.body.decode(errors="replace").strip()
+    context.host.rename(hub, list(dict.fromkeys([*hub.names, name])))
+    identity = hub.database.identity.to_hex()
+    found = {"Success": {"domain": name, "database_identity": identity}}
+    return identified(as_json(found), caller)
+
+
+def _set_names(context: Context) -> Response:
+    hub, caller = context.hub(), context.admitted()
+    try:
+        names = msgspec.json.decode(context.request.body, type=list[str])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise HttpError(400, f"the names are a JSON list of texts: {error}") from None
+    context.host.rename(hub, list(dict.fromkeys(names)))
+    return identified(as_json("Success"), caller)
 
 
 def _subscribe(context: Context) -> Response:
@@ -297,7 +352,8 @@ def _subscribe(context: Context) -> Response:
 
 
 _DB = r"/v1/database/(?P<db>[^/]+)"
-_TABLE: list[tuple[str, str, Callable[[Context], Response]]] = [
+_Handler = Callable[[Context], Response | Coroutine[Any, Any, Response]]
+_TABLE: list[tuple[str, str, _Handler]] = [
     ("POST", r"/v1/identity", _identity),
     ("POST", r"/v1/identity/websocket-token", _websocket_token),
     ("GET", r"/v1/identity/public-key", _public_key),
@@ -312,6 +368,8 @@ _TABLE: list[tuple[str, str, Callable[[Context], Response]]] = [
     ("DELETE", _DB, _delete),
     ("GET", _DB + r"/identity", _database_identity),
     ("GET", _DB + r"/names", _names),
+    ("POST", _DB + r"/names", _add_name),
+    ("PUT", _DB + r"/names", _set_names),
     ("GET", _DB + r"/schema", _schema),
     ("GET", _DB + r"/unstable/timestamp", _timestamp),
     ("POST", _DB + r"/call/(?P<reducer>[^/]+)", _call),

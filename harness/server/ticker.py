@@ -101,6 +101,20 @@ class Ticker:
         self._hub.run_due()
         self.schedule()
 
+    def halt(self, then: Callable[[], None]) -> None:
+        """Commit what is left, and do nothing any more; ``then`` when no thread works on it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.end()
+        self._stopped = True
+        waiting, self._waiting = self._waiting, []
+        for _, answer in waiting:
+            answer()
+        if self._syncing is None:
+            then()
+        else:
+            self._syncing.add_done_callback(lambda done: then())
+
     async def stop(self) -> None:
         """Commit and sync what is left."""
         if self._timer is not None:

@@ -12,8 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
 
+from harness.errors import HarnessError, SchemaError
 from harness.server.database import interrupt
+from harness.server.engine import GUARD, IDLE, REDUCER, ReducerTimeout
+
+T = TypeVar("T")
 
 #: Seconds that a reducer may take.
 LIMIT_S = 10.0
@@ -46,6 +51,26 @@ class Watchdog:
     def end(self) -> None:
         """It has ended."""
         self._deadline = None
+
+    def importing(self, run: Callable[[], T]) -> T:
+        """Run what imports a module, watched as a reducer is. Raises ``SchemaError``."""
+        self.begin()
+        GUARD.phase = REDUCER
+        try:
+            return run()
+        except HarnessError:
+            raise
+        except ReducerTimeout:
+            raise SchemaError(
+                f"the import of the module did not end within {self._limit_s:g} s"
+            ) from None
+        except BaseException as error:  # a module's own code can raise anything
+            raise SchemaError(
+                f"the module cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+        finally:
+            GUARD.phase = IDLE
+            self.end()
 
     def late(self) -> bool:
         """Whether a reducer is running and over its time."""

@@ -20,8 +20,9 @@ class Embedded(ServerProcess):
         super().__init__(
             "embedded",
             [
-                sys.executable, "-m", "harness", "start",
+                sys.executable, "-m", "harness", "start", "harness.module.bench",
                 "--listen", "127.0.0.1:0", "--data-dir", str(place / "data"),
+                "--publish-from", "nowhere",
             ],
             flags=["data on disk", f"file system {filesystem(place)}"],
         )  # fmt: skip

@@ -18,7 +18,8 @@ import pytest
 
 from harness.cli import main
 from harness.cli.publish import COMPONENT, CORE
-from harness.client import credentials
+from harness.client import credentials, running
+from harness.module import program
 
 TOKEN = "eyJ0.very-secret.c2ln"
 DATABASE = "c2" + "0a" * 31
@@ -220,20 +221,80 @@ def test_a_kept_identity_of_an_earlier_server(
     assert say(server, capsys)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "body"), [(403, "only the owner may"), (400, "this server runs the Python modules")]
+EMBEDDED = (200, '{"package_name":"spacetimedb-harness"}')
+CHAT = (
+    "from harness.module import ReducerContext, reducer\n"
+    "@reducer\ndef add(ctx: ReducerContext) -> None:\n    x = {1: 2}  # would not compile\n"
 )
-def test_the_embedded_server(
-    status: int, body: str, server: Scripted, capsys: pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def embedded(server: Scripted) -> Iterator[Scripted]:
+    """One that says it is a server of `harness start`, and whose owner we are."""
+    Path("chat.py").write_text(CHAT)
+    server.answers["GET /v1/health"] = EMBEDDED
+    path = running.announce(server.uri, "ab" * 32, TOKEN)
+    yield server
+    running.withdraw(path)
+
+
+def test_the_embedded_server_is_sent_the_source(
+    embedded: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.answers["PUT /v1/database/chat"] = (status, body)
-    server.answers["GET /v1/health"] = (200, '{"package_name":"spacetimedb-harness"}')
-    code, _, err = say(server, capsys)
-    assert code == 1
-    assert err.endswith(
-        "harness: this server runs the Python modules that it was started with; start it with "
-        "your module: harness start MODULE\n"
-    )
+    found = say(embedded, capsys, "-m", "chat.py")
+    assert found == (0, f"Created new database chat, identity: {DATABASE}\n", "")
+    ((_, authorization, body),) = embedded.published()
+    assert authorization == f"Bearer {TOKEN}"
+    assert program.decoded(body) == program.Program("chat", {"chat.py": CHAT})
+    assert "POST /v1/identity" not in [x[0] for x in embedded.asked]
+
+
+MIGRATION = "Database update rejected: the new column 'x' has no default"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, "the token was good for an earlier run",
+         "the server does not accept the owner's token of the server that runs there; start the "
+         "server again\n"),
+        (403, "c2 is not authorized: only who started this server may publish",
+         "only who started this server may publish to it, and it does not know the owner's token "
+         "of the server that runs there as such; use the user account that it runs under, without "
+         "SPACETIMEDB_TOKEN\n"),
+        (403, "this server listens on 0.0.0.0", "this server listens on 0.0.0.0\n"),
+        (400, MIGRATION, f"{MIGRATION}; --clear publishes all the same and deletes the data\n"),
+        (400, "chat.py:1: wrong\nchat.py:2: wrong", "chat.py:1: wrong chat.py:2: wrong\n"),
+        (503, "", "the server refused with status 503: it said nothing\n"),
+    ],
+)  # fmt: skip
+def test_what_the_embedded_server_refuses(
+    status: int, body: str, said: str, embedded: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedded.answers["PUT /v1/database/chat"] = (status, body)
+    assert say(embedded, capsys, "-m", "chat.py") == (1, "", f"harness: {said}")
+
+
+def test_webassembly_is_nothing_for_the_embedded_server(
+    embedded: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say(embedded, capsys) == (
+        1, "", f"harness: {embedded.uri} is a server of `harness start`, which runs Python modules "
+        "from their source: publish the source with --module MODULE\n",
+    )  # fmt: skip
+    assert embedded.published() == []
+
+
+def test_a_server_of_another_user(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    """No identity is made for nothing, and none that other servers gave is shown to it."""
+    Path("chat.py").write_text(CHAT)
+    server.answers["GET /v1/health"] = EMBEDDED
+    credentials.keep(server.uri, "ab" * 32, TOKEN)
+    code, out, err = say(server, capsys, "-m", "chat.py")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"harness: {server.uri} takes modules from who started it only, and no ")
+    assert {x[1] for x in server.asked} == {None}
+    assert "POST /v1/identity" not in [x[0] for x in server.asked]
 
 
 def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,7 +415,8 @@ def test_a_module_that_is_wrong(
     code, _, err = say(server, capsys, "-m", "chat.py")
     assert code == 1
     assert err.startswith(said)
-    assert server.asked == []
+    assert server.published() == []
+    assert {x[1] for x in server.asked} <= {None}  # whoever it is, it knows nothing of us
 
 
 @pytest.mark.parametrize("more", [[], ["-m", "a", "-b", "b"]])

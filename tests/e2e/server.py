@@ -17,13 +17,14 @@ import psutil
 
 #: Bounds liveness only: whatever works takes far less, and no test measures anything against it.
 PATIENCE_S = 30.0
+BENCH = "harness.module.bench"
 
 
 @dataclass
 class ServerProcess:
     """One running `harness start`. Use it as a context manager."""
 
-    arguments: list[str] = field(default_factory=lambda: ["--in-memory"])
+    arguments: list[str] = field(default_factory=lambda: [BENCH, "--in-memory"])
     #: Whether to wait until it listens; without that ``uri`` stays empty.
     wait: bool = True
     uri: str = ""

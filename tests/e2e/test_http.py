@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.http_client import JSON, ask, call, new_identity, rows, sql
 from tests.e2e.peer import V1, V2, V3, Peer, handshake
-from tests.e2e.server import ServerProcess
+from tests.e2e.server import BENCH, ServerProcess
 
 DB = "/v1/database/bench"
 NOBODY = "c200" + "0" * 60
@@ -318,7 +318,7 @@ class TestOwner:
 
     @pytest.fixture
     def owned(self, tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
-        with ServerProcess(["--data-dir", str(tmp_path)]) as server:
+        with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as server:
             yield server, (tmp_path / "owner.token").read_text().strip()
             assert server.stop() == 0
 

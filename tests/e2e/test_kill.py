@@ -19,7 +19,7 @@ import pytest
 from harness.wire import v2
 from tests.e2e.http_client import call, new_identity, rows
 from tests.e2e.peer import Gone, Peer
-from tests.e2e.server import ServerProcess
+from tests.e2e.server import BENCH, ServerProcess
 
 CONFIRMED = "/v1/database/bench/subscribe?compression=None&confirmed=true"
 ACCOUNTS, BALANCE = 10, 1_000_000
@@ -133,7 +133,7 @@ class Stored:
 )
 def test_nothing_confirmed_is_lost(tmp_path: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
-    data = ["--data-dir", str(tmp_path)]
+    data = [BENCH, "--data-dir", str(tmp_path)]
     with ServerProcess(data) as server:
         assert call(server, "seed_accounts", ACCOUNTS, BALANCE).status == 200
         assert server.stop() == 0
@@ -170,24 +170,24 @@ def test_nothing_confirmed_is_lost(tmp_path: Path, kills: int, seed: int) -> Non
 def test_killed_while_it_opens_the_directory(tmp_path: Path) -> None:
     chance = random.Random(3)
     for _ in range(8):
-        with ServerProcess(["--data-dir", str(tmp_path)], wait=False) as server:
+        with ServerProcess([BENCH, "--data-dir", str(tmp_path)], wait=False) as server:
             time.sleep(chance.uniform(0.1, 0.8))
             server.kill()
-    with ServerProcess(["--data-dir", str(tmp_path)]) as server:
+    with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as server:
         assert call(server, "insert_item", 1, 1, 2, 3, 4, True, "x").status == 200
         assert rows(server, "SELECT id FROM item") == [[1]]
         assert server.stop() == 0
 
 
 def test_a_clean_end_keeps_unconfirmed_calls_too(tmp_path: Path) -> None:
-    with ServerProcess(["--data-dir", str(tmp_path)]) as server:
+    with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as server:
         with Peer(server.address) as peer:
             peer.upgrade()
             for i in range(200):
                 peer.call(*insert_item(i))
         _, token = new_identity(server)
         assert server.stop() == 0
-    with ServerProcess(["--data-dir", str(tmp_path)]) as server:
+    with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as server:
         assert Stored(server).singles == 200
         # The keys are kept as well: a token of before is still one.
         with Peer(server.address) as peer:
@@ -199,7 +199,7 @@ def test_auto_increment_never_repeats_an_id(tmp_path: Path) -> None:
     """Not even when the row that had it is gone and the server was killed."""
     seen: set[int] = set()
     for _ in range(3):
-        with ServerProcess(["--data-dir", str(tmp_path)]) as server:
+        with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as server:
             for i in range(5):
                 with Peer(server.address) as peer:
                     peer.upgrade(path=CONFIRMED)
@@ -213,8 +213,8 @@ def test_auto_increment_never_repeats_an_id(tmp_path: Path) -> None:
 
 
 def test_a_directory_has_one_server(tmp_path: Path) -> None:
-    with ServerProcess(["--data-dir", str(tmp_path)]) as first:
-        with ServerProcess(["--data-dir", str(tmp_path)], wait=False) as second:
+    with ServerProcess([BENCH, "--data-dir", str(tmp_path)]) as first:
+        with ServerProcess([BENCH, "--data-dir", str(tmp_path)], wait=False) as second:
             assert second.ends() not in (0, None)
             errors = second.errors()
             assert str(tmp_path) in errors

@@ -262,14 +262,3 @@ def test_a_server_with_new_keys(server: Standalone, run: Run, tmp_path: Path) ->
         f"harness: the server does not accept the identity in {kept}; delete that file to get a "
         "new identity\n"
     )
-
-
-def test_the_embedded_server_says_what_to_do_instead(run: Run) -> None:
-    with ServerProcess() as embedded:
-        for name in ("bench", "chat"):
-            code, _, err = run("publish", name, "-m", "chat.py", "-s", embedded.http)
-            assert code == 1
-            assert err.splitlines()[-1] == (
-                "harness: this server runs the Python modules that it was started with; start it "
-                "with your module: harness start MODULE"
-            )

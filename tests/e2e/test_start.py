@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.http_client import JSON, ask, call
 from tests.e2e.peer import Peer
-from tests.e2e.server import PATIENCE_S, ServerProcess
+from tests.e2e.server import BENCH, PATIENCE_S, ServerProcess
 
 COUNTER = """
 from __future__ import annotations
@@ -74,6 +74,8 @@ def test_a_module_of_ones_own(tmp_path: Path) -> None:
         (["--listen", "127.0.0.1:99999"], "99999"),
         (["--in-memory", "--data-dir", "x"], "--data-dir"),
         (["no_such_module.py"], "no_such_module.py"),
+        (["--name", "chat"], "--name"),
+        (["--publish-from", "the moon"], "the moon"),
         (["--colour", "red"], "--colour"),
     ],
 )
@@ -98,7 +100,7 @@ def test_what_makes_no_sense_is_one_sentence(
 def test_a_port_that_is_taken_is_one_sentence() -> None:
     with ServerProcess() as first:
         host, port = first.address
-        with ServerProcess(["--listen", f"{host}:{port}"], wait=False) as second:
+        with ServerProcess([BENCH, "--listen", f"{host}:{port}"], wait=False) as second:
             assert second.ends() != 0
             assert str(port) in second.errors()
             assert "Traceback" not in second.errors()
