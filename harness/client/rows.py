@@ -109,16 +109,10 @@ def _views(schema: ModuleDef) -> list[TableDef]:
     """Views return a list or an option of rows."""
     found = []
     for view in schema.views:
-        returned = schema.typespace.resolve(view.returns)
-        row = returned.element if isinstance(returned, t.Array) else t.option_payload(returned)
-        if not isinstance(row, t.Ref):
+        try:
+            found.append(schema.view_table(view))
+        except SchemaError:
             continue  # rows without a type of their own cannot be subscribed
-        product = schema.typespace.resolve(row)
-        key = None
-        if len(view.primary_key) == 1 and isinstance(product, t.Product):
-            names = [element.name for element in product.elements]
-            key = names.index(view.primary_key[0]) if view.primary_key[0] in names else None
-        found.append(TableDef(view.name, view.accessor, row.index, key, public=view.public))
     return found
 
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from harness.module.columns import column as column
     from harness.module.columns import direct as direct
     from harness.module.columns import hash_index as hash_index
+    from harness.module.context import AnonymousViewContext as AnonymousViewContext
+    from harness.module.context import ProcedureContext as ProcedureContext
     from harness.module.context import ReducerContext as ReducerContext
+    from harness.module.context import ViewContext as ViewContext
     from harness.module.handles import AutoIncOverflow as AutoIncOverflow
     from harness.module.handles import UniqueConstraintViolation as UniqueConstraintViolation
     from harness.module.loading import load as load
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
     from harness.module.registry import client_connected as client_connected
     from harness.module.registry import client_disconnected as client_disconnected
     from harness.module.registry import init as init
+    from harness.module.registry import procedure as procedure
     from harness.module.registry import product as product
     from harness.module.registry import reducer as reducer
     from harness.module.registry import sum_type as sum_type
     from harness.module.registry import table as table
+    from harness.module.registry import view as view
     from harness.module.schedule import ScheduleAt as ScheduleAt
     from harness.wire.annotations import f32 as f32
     from harness.wire.annotations import f64 as f64
@@ -52,11 +57,12 @@ _WIDTHS = "i8 i16 i32 i64 i128 i256 u8 u16 u32 u64 u128 u256 f32 f64"
 _PLACES = {
     "harness.errors": "ReducerError",
     "harness.module.columns": "auto_inc btree column direct hash_index",
-    "harness.module.context": "ReducerContext",
+    "harness.module.context": "AnonymousViewContext ProcedureContext ReducerContext ViewContext",
     "harness.module.handles": "AutoIncOverflow UniqueConstraintViolation",
     "harness.module.loading": "load",
     "harness.module.registry": (
-        "Module client_connected client_disconnected init product reducer sum_type table"
+        "Module client_connected client_disconnected init procedure product reducer sum_type "
+        "table view"
     ),
     "harness.module.schedule": "ScheduleAt",
     "harness.wire.annotations": _WIDTHS,

@@ -141,11 +141,12 @@ class _Closure:
         if self._root is None or not place.is_relative_to(self._root):
             return  # the import fails here as it will there
         self.relative = True
-        base = [*place.relative_to(self._root).parts, *(node.module or "").split(".")]
-        parts = [part for part in base if part]
-        yield from _files_of(self._root, parts)
+        if (place / "__init__.py").is_file():
+            yield place / "__init__.py"
+        parts = [part for part in (node.module or "").split(".") if part]
+        yield from _files_of(place, parts)
         for alias in node.names:
-            yield from _files_of(self._root, [*parts, alias.name])
+            yield from _files_of(place, [*parts, alias.name])
 
 
 def _files_of(root: Path, parts: list[str]) -> Iterator[Path]:

@@ -12,24 +12,21 @@ import inspect
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from harness.errors import SchemaError
 from harness.module.columns import MISSING
-from harness.module.context import ReducerContext
+from harness.module.functions import Functions
 from harness.module.handles import TableHandle
+from harness.module.keys import is_key
 from harness.module.registry import Module, Reducer, Table
-from harness.module.rowtypes import RowTypes
 from harness.wire import program
 from harness.wire import types as t
 from harness.wire.schema import (
     DefaultValue,
     IndexAlgorithm,
     IndexDef,
-    Lifecycle,
     ModuleDef,
-    ReducerDef,
     ScheduleDef,
     SequenceDef,
     TableDef,
@@ -37,14 +34,6 @@ from harness.wire.schema import (
     UniqueDef,
 )
 
-_SQL_WORDS = """
-add all alter and any as asc begin between by case cast check column commit constraint create cross
-default delete desc distinct drop else end except exists false for foreign from full group having
-if in index inner insert intersect into is join key left like limit natural not null offset on or
-order outer primary references right rollback select set table then to true union unique update
-using values view when where with
-"""
-_RESERVED = frozenset(_SQL_WORDS.split())
 #: What a table's handle has of its own: no column or index can be reached by such a name.
 _METHODS = frozenset({"insert", "count", "clear", "iter", "delete", *vars(TableHandle)})
 _DIRECT_KINDS = {t.U8, t.U16, t.U32, t.U64}
@@ -54,7 +43,8 @@ _DIRECT_KINDS = {t.U8, t.U16, t.U32, t.U64}
 class Compiled:
     """A definition, and how its types are bound to Python classes.
 
-    ``rows`` maps table names to row classes, ``functions`` reducer names to functions.
+    ``rows`` maps table names to row classes, ``functions`` the names of
+    reducers, procedures and views to functions.
     """
 
     definition: ModuleDef
@@ -68,7 +58,7 @@ def compile_module(module: Module) -> Compiled:
     return _Compiler(module).run()
 
 
-class _Compiler(RowTypes):
+class _Compiler(Functions):
     def __init__(self, module: Module) -> None:
         super().__init__(module)
         self.accessors: dict[str, str] = {}
@@ -79,6 +69,8 @@ class _Compiler(RowTypes):
         tables = [found for found in map(self.table, self.module.tables) if found]
         reducers = [found for found in map(self.reducer, self.module.reducers) if found]
         scheduled = self.schedules(tables)
+        procedures = [found for found in map(self.procedure, self.module.procedures) if found]
+        views = self.views()
         self.unique_functions()
         self.types()
         if self.problems:
@@ -88,24 +80,21 @@ class _Compiler(RowTypes):
             tables=tuple(scheduled),
             reducers=tuple(reducers),
             types=tuple(TypeDef((), name, place) for place, name in enumerate(self.builder.names)),
+            procedures=tuple(procedures),
+            views=tuple(views),
         )
         return Compiled(
             definition,
             dict(self.builder.bindings),
             {table.name: table.row for table in self.module.tables},
-            {reducer.name: reducer.function for reducer in self.module.reducers},
+            {declared.name: declared.function for declared in self.module.functions},
         )
 
     # --- tables ----------------------------------------------------------------------------------
 
     def table(self, table: Table) -> TableDef | None:
         where = table.where
-        self.identifier(f"table {table.name!r}", table.name, where)
-        if table.name.startswith("st_"):
-            self.problem(f"table {table.name!r}: names with st_ are for system tables", where)
-        if table.name.lower() in _RESERVED:
-            self.problem(f"table {table.name!r} is a word of SQL; give it another name", where)
-        self.claim(table.name, f"table {table.name!r}", where)
+        self.relation("table", table.name, where)
         self.accessor(table)
         ref = self.row(table)
         if ref is None:
@@ -208,7 +197,7 @@ class _Compiler(RowTypes):
     ) -> None:
         for place in index.columns:
             type_ = self.builder.typespace.resolve(row.elements[place].type)
-            if not _is_key(type_) and not self.is_ordered_time(table, index, type_, place):
+            if not is_key(type_) and not self.is_ordered_time(table, index, type_, place):
                 self.problem(
                     f"column {columns[place]!r} of table {table.name!r} cannot be a key: keys are "
                     "integers, bool, str, Identity, ConnectionId, UUID and plain enums",
@@ -270,61 +259,6 @@ class _Compiler(RowTypes):
                 )
         return found
 
-    # --- reducers --------------------------------------------------------------------------------
-
-    def reducer(self, reducer: Reducer) -> ReducerDef | None:
-        where = reducer.where
-        self.identifier(f"reducer {reducer.name!r}", reducer.name, where)
-        if inspect.iscoroutinefunction(reducer.function):
-            self.problem(f"reducer {reducer.name!r} is async; reducers run to their end", where)
-        if inspect.isgeneratorfunction(reducer.function) or inspect.isasyncgenfunction(
-            reducer.function
-        ):
-            self.problem(f"reducer {reducer.name!r} yields: calling it would run nothing", where)
-        try:
-            hints = typing.get_type_hints(reducer.function, include_extras=True)
-        except NameError as error:
-            self.problem(
-                f"reducer {reducer.name!r}: the annotation {error.name!r} is unknown", where
-            )
-            return None
-        except Exception as error:  # annotations are code, and can fail in any way
-            self.problem(f"reducer {reducer.name!r}: an annotation fails: {error}", where)
-            return None
-        parameters = list(inspect.signature(reducer.function).parameters.values())
-        if not parameters:
-            self.problem(f"reducer {reducer.name!r} needs a first parameter for its context", where)
-            return None
-        context = hints.get(parameters[0].name, ReducerContext)
-        if context not in (ReducerContext, Any):
-            self.problem(
-                f"reducer {reducer.name!r}: the first parameter is the ReducerContext, "
-                f"{parameters[0].name!r} is declared as {getattr(context, '__name__', context)}",
-                where,
-            )
-        if hints.get("return", type(None)) is not type(None):
-            self.problem(f"reducer {reducer.name!r} returns something; it must return None", where)
-        if reducer.lifecycle is not None and len(parameters) > 1:
-            self.problem(
-                f"{reducer.lifecycle.value} reducer {reducer.name!r} takes no arguments", where
-            )
-        elements = []
-        for parameter in parameters[1:]:
-            name = parameter.name
-            if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
-                self.problem(f"reducer {reducer.name!r}: *{name} is not possible", where)
-            elif name not in hints:
-                self.problem(f"reducer {reducer.name!r}: parameter {name!r} has no type", where)
-            else:
-                place = f"{reducer.name}({name})"
-                type_ = self.attempt(where, partial(self.builder.type_of, hints[name], place))
-                if type_ is not None:
-                    elements.append(t.Element(name, type_))
-        private = reducer.lifecycle is not None or reducer.on_schedule is not None
-        return ReducerDef(
-            reducer.name, reducer.accessor, t.Product(tuple(elements)), reducer.lifecycle, private
-        )
-
     def schedules(self, tables: Sequence[TableDef]) -> list[TableDef]:
         by_row: dict[type[Any], list[Reducer]] = {}
         for reducer in self.module.reducers:
@@ -375,33 +309,6 @@ class _Compiler(RowTypes):
             table.sequences, schedule, table.public, table.system, table.event, table.defaults,
         )  # fmt: skip
 
-    # --- names -----------------------------------------------------------------------------------
-
-    def unique_functions(self) -> None:
-        seen: dict[str, str] = {}
-        lifecycles: dict[Lifecycle, str] = {}
-        for reducer in self.module.reducers:
-            if reducer.name in seen:
-                self.problem(
-                    f"reducer {reducer.name!r} is declared twice, first at {seen[reducer.name]}",
-                    reducer.where,
-                )
-            seen.setdefault(reducer.name, reducer.where)
-            if reducer.lifecycle is not None:
-                if reducer.lifecycle in lifecycles:
-                    self.problem(
-                        f"reducer {reducer.name!r} is a second {reducer.lifecycle.value} reducer; "
-                        f"the first is at {lifecycles[reducer.lifecycle]}",
-                        reducer.where,
-                    )
-                lifecycles.setdefault(reducer.lifecycle, reducer.where)
-
 
 def _index_name(table: str, columns: Sequence[str], algorithm: IndexAlgorithm) -> str:
     return f"{table}_{'_'.join(columns)}_idx_{algorithm.value.lower()}"
-
-
-def _is_key(type_: t.Type) -> bool:
-    if isinstance(type_, t.Scalar):
-        return type_.kind not in (t.Kind.F32, t.Kind.F64)
-    return type_ in (t.IDENTITY, t.CONNECTION_ID, t.UUID) or t.is_plain_enum(type_)

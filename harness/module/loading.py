@@ -100,12 +100,12 @@ def declared(imported: ModuleType, shown: str, package: str | None = None) -> Mo
     if len(explicit) > 1:
         names = ", ".join(module.name for module in explicit)
         raise SchemaError(f"{shown} declares several modules: {names}")
-    if explicit and (bare.tables or bare.reducers):
+    if explicit and not bare.is_empty:
         raise SchemaError(
             f"{shown} declares Module({explicit[0].name!r}) and uses bare decorators beside it; "
             "use one of the two"
         )
     module = explicit[0] if explicit else bare
-    if not module.tables and not module.reducers:
+    if module.is_empty:
         raise SchemaError(f"{shown} declares no table and no reducer")
     return module

@@ -55,6 +55,28 @@ class Reducer:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A declared view. ``primary_key`` is a field of its rows."""
+
+    function: Callable[..., Any]
+    accessor: str
+    name: str
+    public: bool
+    primary_key: str | None
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A declared procedure."""
+
+    function: Callable[..., Any]
+    accessor: str
+    name: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class SumType:
     """A declared sum of product classes, in tag order."""
 
@@ -68,6 +90,8 @@ class _Contents:
     tables: list[Table] = field(default_factory=list)
     reducers: list[Reducer] = field(default_factory=list)
     sums: list[SumType] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    procedures: list[Procedure] = field(default_factory=list)
 
 
 class Module:
@@ -84,6 +108,24 @@ class Module:
     @property
     def reducers(self) -> Sequence[Reducer]:
         return self.contents.reducers
+
+    @property
+    def views(self) -> Sequence[View]:
+        return self.contents.views
+
+    @property
+    def procedures(self) -> Sequence[Procedure]:
+        return self.contents.procedures
+
+    @property
+    def functions(self) -> Sequence[Reducer | Procedure | View]:
+        """All that share the namespace of functions."""
+        return [*self.reducers, *self.procedures, *self.views]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is declared that a database could be made of."""
+        return not (self.tables or self.reducers or self.views or self.procedures)
 
     @cached_property
     def compiled(self) -> Compiled:
@@ -107,6 +149,8 @@ class Module:
             made.contents.tables.extend(part.contents.tables)
             made.contents.reducers.extend(part.contents.reducers)
             made.contents.sums.extend(part.contents.sums)
+            made.contents.views.extend(part.contents.views)
+            made.contents.procedures.extend(part.contents.procedures)
         return made
 
     # --- decorators ------------------------------------------------------------------------------
@@ -154,6 +198,52 @@ class Module:
         With ``on_schedule`` it is called for the rows of that table when their time comes.
         """
         return self._add(function, name, None, on_schedule)
+
+    def view(
+        self,
+        function: F | None = None,
+        *,
+        name: str | None = None,
+        public: bool = False,
+        primary_key: str | None = None,
+    ) -> Any:
+        """Make a function's result a table that can be read and subscribed to, but not changed.
+
+        It takes a ``ViewContext``, or an ``AnonymousViewContext`` if everybody sees the same, and
+        returns ``list[Row]`` or ``Row | None``. It is called again when rows change that it has
+        looked at. ``primary_key`` is a field of its rows that tells them apart, so that clients
+        see updates.
+        """
+
+        def declare(function: F) -> F:
+            accessor = function.__name__
+            self.contents.views.append(
+                View(
+                    function, accessor, name or snake_case(accessor), public, primary_key,
+                    place_of(function),
+                )
+            )  # fmt: skip
+            self.__dict__.pop("compiled", None)
+            return function
+
+        return declare if function is None else declare(function)
+
+    def procedure(self, function: F | None = None, *, name: str | None = None) -> Any:
+        """Make a function callable by clients that returns a value and is no transaction.
+
+        It takes a ``ProcedureContext``, which runs transactions. An ``async`` one may wait for the
+        world outside while others are served.
+        """
+
+        def declare(function: F) -> F:
+            accessor = function.__name__
+            self.contents.procedures.append(
+                Procedure(function, accessor, name or snake_case(accessor), place_of(function))
+            )
+            self.__dict__.pop("compiled", None)
+            return function
+
+        return declare if function is None else declare(function)
 
     def init(self, function: F) -> F:
         """Run once, when the database is made; if it fails there is no database."""
@@ -267,6 +357,51 @@ def reducer(
     def declare(function: F) -> F:
         module = default_module(function.__module__)
         declared: F = module.reducer(function, name=name, on_schedule=on_schedule)
+        return declared
+
+    return declare if function is None else declare(function)
+
+
+@overload
+def view(function: F) -> F: ...
+
+
+@overload
+def view(
+    *, name: str | None = None, public: bool = False, primary_key: str | None = None
+) -> Callable[[F], F]: ...
+
+
+def view(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    public: bool = False,
+    primary_key: str | None = None,
+) -> Any:
+    """``Module.view`` of the file's own module."""
+
+    def declare(function: F) -> F:
+        module = default_module(function.__module__)
+        declared: F = module.view(function, name=name, public=public, primary_key=primary_key)
+        return declared
+
+    return declare if function is None else declare(function)
+
+
+@overload
+def procedure(function: F) -> F: ...
+
+
+@overload
+def procedure(*, name: str | None = None) -> Callable[[F], F]: ...
+
+
+def procedure(function: F | None = None, *, name: str | None = None) -> Any:
+    """``Module.procedure`` of the file's own module."""
+
+    def declare(function: F) -> F:
+        declared: F = default_module(function.__module__).procedure(function, name=name)
         return declared
 
     return declare if function is None else declare(function)

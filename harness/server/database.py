@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, ReducerError, SchemaError, StoreError, WireError
+from harness.errors import (
+    HarnessError,
+    InternalError,
+    ReducerError,
+    SchemaError,
+    SqlError,
+    StoreError,
+    WireError,
+)
 from harness.module import Module
-from harness.module.context import Log, ReducerContext
+from harness.module.context import (
+    AnonymousViewContext,
+    Log,
+    ProcedureContext,
+    ReducerContext,
+    ViewContext,
+)
 from harness.server import migration, sequences
 from harness.server.changes import TableChanges
 from harness.server.engine import GUARD, IDLE, REDUCER, Engine
@@ -25,8 +39,19 @@ from harness.server.logs import Logs
 from harness.server.outcome import CRASH, NO_CHANGES
 from harness.server.outcome import Outcome as Outcome
 from harness.server.outcome import OutcomeKind as OutcomeKind
-from harness.server.runtime import Runnable, make_handles, make_runnables, make_stores
+from harness.server.procedures import Transacting
+from harness.server.runtime import (
+    Runnable,
+    RunnableProcedure,
+    make_handles,
+    make_procedures,
+    make_readers,
+    make_runnables,
+    make_stores,
+    make_views,
+)
 from harness.server.schedules import Schedules
+from harness.server.views import Looked
 from harness.wire.schema import Lifecycle, ModuleDef
 from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
 
@@ -83,6 +108,14 @@ class Database:
         #: The tables as reducers see them.
         self.tables = make_handles(self.stores)
         self._runnables = make_runnables(compiled)
+        self._procedures = make_procedures(compiled)
+        self._views = make_views(compiled)
+        self._looked = Looked(self.stores)
+        self._readers = make_readers(self.stores, self.tables, self._looked)
+        #: Another database goes on with the data, or nobody does.
+        self.retired = False
+        #: A procedure's transaction is open.
+        self.in_transaction = False
         self._lifecycle = {
             found.lifecycle: found
             for found in self._runnables.values()
@@ -151,6 +184,7 @@ class Database:
         engine = Engine(self._engine.connection)
         new = Database(module, engine, self._path, self.identity, self.owner, program, self)
         new._prepare(now or Timestamp(time.time_ns() // 1000), clear=clear)
+        self.retired = True
         return new
 
     def _prepare(self, now: Timestamp, *, clear: bool = False) -> None:
@@ -199,6 +233,7 @@ class Database:
 
     def close(self) -> None:
         """Commit what the tick has done, if it still can be, and close."""
+        self.retired = True
         try:
             if self._engine.broken is None:
                 self.commit()
@@ -310,6 +345,118 @@ class Database:
         changes = self._take_changes() if engine.touched else NO_CHANGES
         micros = (time.perf_counter_ns() - started) // 1000
         return Outcome(OutcomeKind.COMMITTED, "", changes, micros)
+
+    # --- procedures ------------------------------------------------------------------------------
+
+    def procedure(self, name: str) -> RunnableProcedure | None:
+        """The procedure of this name."""
+        return self._procedures.get(name)
+
+    def procedure_context(
+        self,
+        publish: Callable[[Outcome], None],
+        sender: Identity,
+        connection_id: ConnectionId | None,
+        timestamp: Timestamp,
+    ) -> ProcedureContext:
+        """What a procedure is called with; ``publish`` is told of its transactions."""
+
+        def begin() -> Transacting:
+            return Transacting(self, publish, sender, connection_id, timestamp)
+
+        return ProcedureContext(begin, sender, connection_id, timestamp, self.identity, self._log)
+
+    def begin_transaction(
+        self, sender: Identity, connection_id: ConnectionId | None, timestamp: Timestamp
+    ) -> ReducerContext:
+        """Begin a procedure's transaction; ``end_transaction`` has to follow before anything else.
+
+        Raises ``InternalError`` if there is no database any more, or the last one did not end.
+        """
+        if self.retired:
+            raise InternalError("the database was updated or deleted while the procedure ran")
+        if self.in_transaction:
+            raise InternalError("a transaction runs already; they do not stand in each other")
+        self.in_transaction = True
+        self._now = timestamp.micros
+        return ReducerContext(
+            self.tables, sender, connection_id, timestamp, self.identity, self._log
+        )
+
+    def end_transaction(self, *, keep: bool) -> Outcome:
+        """End it, with its changes or without. Raises ``StoreError`` if storage has failed."""
+        self.in_transaction = False
+        if self._engine.broken is not None:
+            raise self._engine.broken
+        if not keep or GUARD.late is not None:
+            self._undo()
+            return Outcome(OutcomeKind.FAILED)
+        changes = self._take_changes() if self._engine.touched else NO_CHANGES
+        return Outcome(OutcomeKind.COMMITTED, "", changes)
+
+    @property
+    def left_changes(self) -> bool:
+        """Whether tables were changed, and nobody has taken the changes."""
+        return bool(self._engine.touched)
+
+    def abandon(self) -> None:
+        """Undo what a procedure has not ended. Raises ``StoreError`` if storage has failed."""
+        if self.in_transaction:
+            self.end_transaction(keep=False)
+        elif self._engine.touched:
+            self._undo()
+
+    def procedure_failed(self, name: str, timestamp: Timestamp, error: BaseException) -> str:
+        """Clean up behind a procedure that raised; what its caller is told."""
+        self.abandon()
+        if isinstance(error, ReducerError):
+            return str(error)
+        self.logs.crash(timestamp.micros, name, error)
+        return CRASH
+
+    # --- views -----------------------------------------------------------------------------------
+
+    def evaluate(
+        self, view: str, sender: Identity | None
+    ) -> tuple[list[bytes], set[str], set[tuple[tuple[str, int], Any]]]:
+        """A view's rows, encoded; and the tables and the key values that it looked at.
+
+        Raises ``SqlError`` if it fails or tries to change something.
+        """
+        found = self._views[view]
+        context: AnonymousViewContext
+        if sender is None:
+            context = AnonymousViewContext(self._readers, self.identity)
+        else:
+            context = ViewContext(self._readers, self.identity, sender)
+        engine = self._engine
+        touched = len(engine.touched)
+        self._looked.taken()
+        phase, GUARD.phase = GUARD.phase, REDUCER
+        try:
+            returned = found.function(context)
+            rows = (
+                [] if returned is None else returned if isinstance(returned, list) else [returned]
+            )
+            encoded = [found.row.encode(row) for row in rows]
+            if len(engine.touched) > touched:
+                raise TypeError("a view changed a table")
+        except BaseException as error:  # a module's own code can raise anything
+            GUARD.phase = phase
+            if engine.broken is not None:
+                raise engine.broken from error
+            self._undo()
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            self.logs.crash(self._now, view, error)
+            said = f"{type(error).__name__}: {error}"
+            raise SqlError(f"the view {view!r} failed: {said}") from error
+        GUARD.phase = phase
+        return encoded, *self._looked.taken()
+
+    def view_row(self, view: str, data: bytes) -> Any:
+        """A view's row, decoded."""
+        return self._views[view].row.decode(data)
 
     def _failed(self, reducer: Runnable, error: BaseException, started: int) -> Outcome:
         """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from harness.errors import SqlError, WireError
 from harness.server import sql
 from harness.server.compatibility import compatible
 from harness.server.database import Database, Outcome, OutcomeKind
-from harness.server.plans import Catalog, Changed, Plan, plan
+from harness.server.plans import Catalog, Changed, Plan, Rows, plan
+from harness.server.procedures import Procedures, Returned, Run
 from harness.server.session import Session
 from harness.server.subscriptions import LivePlan, PlanDelta, Registry
+from harness.server.views import Source, Views
 from harness.server.watchdog import Watchdog
 from harness.wire import satsjson
 from harness.wire import types as t
@@ -35,6 +37,7 @@ QUERY_LIMIT = 1024
 PLAN_LIMIT = 4096
 
 NO_CONNECTION = ConnectionId(bytes(16))
+NOBODY = Identity(bytes(32))
 
 
 class Unreadable(bytes):
@@ -105,7 +108,7 @@ class Hub:
         self.names = [name]
         self.database = database
         self.catalog = Catalog(database.definition)
-        self.registry: Registry[Session] = Registry()
+        self.registry: Registry[Session] = Registry(self._watch, self._unwatch)
         self.sessions: dict[Session, None] = {}
         self.on_ready = on_ready
         self.clock = clock
@@ -118,7 +121,15 @@ class Hub:
         self._synced = 0
         self._started = 0
         self._table_ids: dict[str, int] = {}
+        self.procedures = Procedures()
         self._number()
+        #: None if there are no views: nothing is looked for then.
+        self.views: Views | None = Views(database) if database.definition.views else None
+
+    @property
+    def rows(self) -> Rows:
+        """What queries read from."""
+        return self.database if self.views is None else self.views
 
     def adopt(self, database: Database) -> bool:
         """Go on with the database that succeeded ours; whether the sessions may go on, too.
@@ -131,11 +142,27 @@ class Hub:
         self._number()
         self._row_json.cache_clear()
         self._args_json.cache_clear()
+        before, self.views = self.views, None
+        if database.definition.views:
+            self.views = Views(database)
+            if keeps and before is not None:
+                changes = self._watched(partial(self.views.take_over, before))
+                outcome = Outcome(OutcomeKind.COMMITTED, "", changes)
+                self.publish_outcome("", outcome, database.identity)
         return keeps
+
+    def _watch(self, source: Source) -> None:
+        assert self.views is not None, "only a view has a source"
+        self._watched(partial(self.views.watch, source))
+
+    def _unwatch(self, source: Source) -> None:
+        if self.views is not None:
+            self.views.unwatch(source)
 
     def forget_subscriptions(self) -> None:
         """Nothing is watched any more: what was watched is not there any more."""
-        self.registry = Registry()
+        self.registry = Registry(self._watch, self._unwatch)
+        self.views = Views(self.database) if self.database.definition.views else None
 
     def _number(self) -> None:
         """Give tables and reducers their numbers; tables keep those that they have."""
@@ -143,6 +170,8 @@ class Hub:
         for table in definition.tables:
             # Real servers number user tables from 4096 on.
             self._table_ids.setdefault(table.name, 4096 + len(self._table_ids))
+        for view in definition.views:
+            self._table_ids.setdefault(view.name, 4096 + len(self._table_ids))
         self._reducer_ids = {x.name: i for i, x in enumerate(definition.reducers)}
 
     # --- sessions --------------------------------------------------------------------------------
@@ -248,6 +277,27 @@ class Hub:
             transaction = Transaction(name, b"", 0, sender, NO_CONNECTION, timestamp, outcome)
             self._publish(transaction, outcome, None)
 
+    def call_procedure(
+        self,
+        name: str,
+        args: bytes,
+        sender: Identity,
+        connection_id: ConnectionId,
+        then: Callable[[Returned], None],
+    ) -> None:
+        """Run a procedure; ``then`` is told what came of it, perhaps much later."""
+        if type(args) is Unreadable:
+            then(Returned(None, args.reason, refused=True))
+            return
+        timestamp = Timestamp(self.clock())
+
+        def publish(outcome: Outcome) -> None:
+            self.publish_outcome("", outcome, sender)
+
+        context = self.database.procedure_context(publish, sender, connection_id, timestamp)
+        run = Run(self.database, name, timestamp, self.watchdog, then)
+        self.procedures.call(run, context, args)
+
     def _publish_system(self, name: str, outcome: Outcome, session: Session) -> None:
         if outcome.changes:
             self.publish_outcome(name, outcome, session.identity)
@@ -259,7 +309,10 @@ class Hub:
             return
         concerned: dict[Session, list[tuple[int, PlanDelta]]] = {}
         died: list[tuple[LivePlan[Session], str]] = []
-        for live, delta in self.registry.deltas(self.database, Changed(outcome.changes), died):
+        changes: dict[Any, Any] = outcome.changes
+        if self.views is not None:
+            changes = self._watched(partial(self.views.follow, changes))
+        for live, delta in self.registry.deltas(self.rows, Changed(changes), died):
             for session, set_id in live.subscribers:
                 mine = concerned.get(session)
                 if mine is None:
@@ -406,7 +459,8 @@ class Hub:
             return b""  # the call itself will say that there is no such reducer
         except WireError as error:
             unreadable = Unreadable()
-            unreadable.reason = f"invalid arguments for reducer {reducer}: {error}"
+            kind = "reducer" if reducer in self._reducer_ids else "procedure"
+            unreadable.reason = f"invalid arguments for {kind} {reducer}: {error}"
             return unreadable
 
     def args_to_json(self, reducer: str, args: bytes) -> str:
@@ -417,12 +471,23 @@ class Hub:
         except (KeyError, WireError):
             return "[]"
 
+    def returned_to_json(self, procedure: str, value: bytes) -> str:
+        """What a procedure has returned as JSON text, positional."""
+        from harness.wire import codec
+
+        definition = self.database.definition
+        returns = next(x.returns for x in definition.procedures if x.name == procedure)
+        json_codec = satsjson.compile_json(returns, definition.typespace, positional=True)
+        found = codec.compile(returns, definition.typespace).decode(value)
+        return satsjson.dumps(json_codec.to_json(found))
+
     @lru_cache(maxsize=1024)  # noqa: B019  (hubs live as long as the process)
     def _row_json(self, table: str) -> tuple[Any, Any]:
         definition = self.database.definition
-        row = definition.row_type(definition.table(table))
+        info = self.catalog.table(table, NOBODY, owner=True)
+        row = definition.row_type(info.definition)
         json_codec = satsjson.compile_json(row, definition.typespace, positional=True)
-        return self.catalog.table(table, owner=True).codec, json_codec.to_json
+        return info.codec, json_codec.to_json
 
     @lru_cache(maxsize=1024)  # noqa: B019  (as above)
     def _args_json(self, reducer: str) -> tuple[Any, Any]:
@@ -430,6 +495,7 @@ class Hub:
 
         definition = self.database.definition
         found = {x.name: x.params for x in definition.reducers}
+        found |= {x.name: x.params for x in definition.procedures}
         params: t.Product = found[reducer]
         return (
             codec.compile(params, definition.typespace),

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from harness.errors import SqlError
 from harness.server import sql
 from harness.server.literals import value_of
+from harness.server.views import Source
 from harness.wire import codec
 from harness.wire import types as t
 from harness.wire.schema import ModuleDef, TableDef
@@ -31,9 +32,9 @@ PairTest: TypeAlias = Callable[[Row, Row], bool]
 class Rows(Protocol):
     """What plans need of a database."""
 
-    def all_rows(self, table: str) -> list[bytes]: ...
+    def all_rows(self, source: Any, /) -> list[bytes]: ...
 
-    def lookup(self, table: str, column: int, value: Any) -> list[bytes]: ...
+    def lookup(self, source: Any, column: int, value: Any, /) -> list[bytes]: ...
 
 
 class RowChanges(Protocol):
@@ -48,17 +49,27 @@ class RowChanges(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TableInfo:
-    """A table as plans see it: rows are decoded into plain tuples."""
+    """A table or a view as plans see it: rows are decoded into plain tuples.
+
+    ``source`` is what its rows are read by: a table's name, or a ``Source``.
+    """
 
     definition: TableDef
     columns: dict[str, int]
     types: tuple[t.Type, ...]
     codec: codec.Codec
     indexed: frozenset[int]
+    source: str | Source
+    is_view: bool = False
 
     @property
     def name(self) -> str:
         return self.definition.name
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is a view that shows each sender its own rows."""
+        return isinstance(self.source, Source) and self.source.sender is not None
 
     def column(self, name: str) -> int:
         try:
@@ -81,11 +92,33 @@ class Catalog:
                 types=tuple(definition.typespace.resolve(e.type) for e in row.elements),
                 codec=codec.compile(row, definition.typespace),
                 indexed=frozenset(leading | set(table.unique_columns())),
+                source=table.name,
+            )
+        self._views: dict[str, TableInfo] = {}
+        self._personal = {view.name for view in definition.views if not view.anonymous}
+        for view in definition.views:
+            looks = definition.view_table(view)
+            row = definition.row_type(looks)
+            self._views[view.name] = TableInfo(
+                definition=looks,
+                columns={element.name or "": i for i, element in enumerate(row.elements)},
+                types=tuple(definition.typespace.resolve(e.type) for e in row.elements),
+                codec=codec.compile(row, definition.typespace),
+                indexed=frozenset(),
+                source=Source(view.name, None),
+                is_view=True,
             )
 
-    def table(self, name: str, *, owner: bool) -> TableInfo:
-        """Private tables exist for the owner only. Raises ``SqlError`` naming the table."""
+    def table(self, name: str, sender: Identity, *, owner: bool) -> TableInfo:
+        """Private tables exist for the owner only. Raises ``SqlError`` naming the table.
+
+        A view is a table, too, and may be another one for each sender.
+        """
         table = self._tables.get(name)
+        if table is None and (view := self._views.get(name)) is not None:
+            table = view
+            if name in self._personal:
+                table = replace(view, source=Source(name, sender))
         if table is None or not (owner or table.definition.public):
             raise SqlError(
                 f"no such table: `{name}`. If the table exists, it may be marked private."
@@ -102,16 +135,16 @@ class Changed:
 
     __slots__ = ("_decoded", "tables")
 
-    def __init__(self, tables: dict[str, Any]) -> None:
+    def __init__(self, tables: dict[Any, Any]) -> None:
         self.tables = tables
-        self._decoded: dict[tuple[str, bool], list[tuple[bytes, Row]]] = {}
+        self._decoded: dict[tuple[Any, bool], list[tuple[bytes, Row]]] = {}
 
     def rows(self, table: TableInfo, inserted: bool) -> list[tuple[bytes, Row]]:
         """(bytes, values) of the rows that came or went."""
-        key = (table.name, inserted)
+        key = (table.source, inserted)
         found = self._decoded.get(key)
         if found is None:
-            changes = self.tables.get(table.name)
+            changes = self.tables.get(table.source)
             raw: list[bytes] = []
             if changes is not None:
                 raw = changes.inserts if inserted else changes.deletes
@@ -152,14 +185,14 @@ class Side:
         """The rows that pass, through an index if a condition allows."""
         for column, value in self.equal.items():
             if column in self.table.indexed:
-                return self.passing(rows.lookup(self.table.name, column, value), budget)
-        return self.passing(rows.all_rows(self.table.name), budget)
+                return self.passing(rows.lookup(self.table.source, column, value), budget)
+        return self.passing(rows.all_rows(self.table.source), budget)
 
     def matching(
         self, rows: Rows, column: int, value: Any, budget: _Budget
     ) -> Iterable[tuple[bytes, Row]]:
         """The rows that pass and have ``value`` in an indexed column."""
-        return self.passing(rows.lookup(self.table.name, column, value), budget)
+        return self.passing(rows.lookup(self.table.source, column, value), budget)
 
     def passing(self, found: list[bytes], budget: _Budget) -> Iterable[tuple[bytes, Row]]:
         """Those of the rows that fulfil the conditions on this table alone."""
@@ -181,9 +214,9 @@ class Plan:
         self.table = side.table.name
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        """The tables whose changes can change the result."""
-        return (self.table,)
+    def tables(self) -> tuple[str | Source, ...]:
+        """The tables and views whose changes can change the result."""
+        return (self.side.table.source,)
 
     @property
     def anchor(self) -> tuple[int, Any] | None:
@@ -195,7 +228,7 @@ class Plan:
     def rows(self, rows: Rows) -> list[bytes]:
         """The result now."""
         if not self.side.tests:
-            return rows.all_rows(self.table)
+            return rows.all_rows(self.side.table.source)
         return [data for data, _ in self.side.fetch(rows, _Budget())]
 
     def values(self, rows: Rows) -> list[Row]:
@@ -206,7 +239,7 @@ class Plan:
         """(inserts, deletes) that the transaction brought."""
         side = self.side
         if not side.tests:
-            changes = changed.tables[self.table]
+            changes = changed.tables[side.table.source]
             return changes.inserts, changes.deletes
         accepts = side.accepts
         return (
@@ -227,8 +260,8 @@ class JoinPlan(Plan):
         self.pairs = pairs
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        return (self.table, self.other.table.name)
+    def tables(self) -> tuple[str | Source, ...]:
+        return (self.side.table.source, self.other.table.source)
 
     @property
     def anchor(self) -> tuple[int, Any] | None:
@@ -291,9 +324,11 @@ def plan(select: sql.Select, catalog: Catalog, sender: Identity, *, owner: bool)
     Raises ``SqlError`` for unknown tables and columns, literals that do not fit, and joins whose
     columns have no index.
     """
-    first = catalog.table(select.table, owner=owner)
-    # Two texts share a plan if they parse alike; who asks matters only where :sender stands.
-    key = (select, sender if _mentions_sender(select.where) else None, owner)
+    first = catalog.table(select.table, sender, owner=owner)
+    # Two texts share a plan if they parse alike; who asks matters only where :sender stands, and
+    # in a view that shows each sender its own rows.
+    personal = _mentions_sender(select.where) or first.is_personal
+    key = (select, sender if personal else None, owner)
     if select.join is None:
         if select.star not in (None, "", select.alias):
             raise SqlError(f"{select.star!r} is not a table of this query")
@@ -314,7 +349,7 @@ def _plan_join(
     owner: bool,
     key: object,
 ) -> Plan:
-    second = catalog.table(join.table, owner=owner)
+    second = catalog.table(join.table, sender, owner=owner)
     if select.alias == join.alias:
         raise SqlError(f"both tables of the join are called {join.alias!r}; give one an alias")
     scope = {select.alias: (first, 0), join.alias: (second, 1)}

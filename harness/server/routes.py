@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Coroutine
@@ -19,10 +20,11 @@ from harness.server.host import Caller, Host, new_connection_id
 from harness.server.http import HttpError, Request, Response, as_json, text
 from harness.server.hub import Hub, Unreadable
 from harness.server.metrics import prometheus
+from harness.server.procedures import Returned
 from harness.server.publishing import Publisher
 from harness.server.statements import execute
 from harness.wire import satsjson, schema_json
-from harness.wire.values import Identity, Timestamp
+from harness.wire.values import ConnectionId, Identity, Timestamp
 
 
 @dataclass(slots=True)
@@ -222,7 +224,7 @@ def _schema(context: Context) -> Response:
     return text(400, f"the parameter version must be 9 or 10, not {version!r}")
 
 
-def _call(context: Context) -> Response:
+def _call(context: Context) -> Response | Coroutine[Any, Any, Response]:
     hub, caller, request = context.hub(), context.caller(), context.request
     kind = request.headers.get("content-type")
     if kind is None:
@@ -231,7 +233,7 @@ def _call(context: Context) -> Response:
         return text(415, f"Content-Type must be application/json, not {kind!r}")
     name = context.parts["reducer"]
     definition = {reducer.name: reducer for reducer in hub.database.definition.reducers}
-    if name not in definition:
+    if name not in definition and hub.database.procedure(name) is None:
         return text(404, f"No such procedure or reducer: {name}")
     try:
         arguments = satsjson.loads(request.body.decode())
@@ -246,6 +248,8 @@ def _call(context: Context) -> Response:
     if connected.kind is not OutcomeKind.COMMITTED:
         return text(403, connected.error)
     hub.publish_outcome("", connected, caller.identity)
+    if name not in definition:
+        return _called(hub, name, args, caller, connection_id)
     outcome = hub.call_anonymous(name, args, caller.identity, connection_id)
     gone = hub.database.disconnected(caller.identity, connection_id, Timestamp(hub.clock()))
     hub.publish_outcome("", gone, caller.identity)
@@ -254,6 +258,30 @@ def _call(context: Context) -> Response:
     micros = str(outcome.duration.micros)
     response.headers.append(("spacetime-execution-duration-micros", micros))
     response.headers.append(("spacetime-energy-used", "0"))
+    return identified(response, caller)
+
+
+async def _called(
+    hub: Hub, name: str, args: bytes, caller: Caller, connection_id: ConnectionId
+) -> Response:
+    """Call a procedure; its value as JSON, without the names of fields."""
+    ended: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+
+    def end(returned: Returned) -> None:
+        if not ended.done():
+            ended.set_result(returned)
+
+    hub.call_procedure(name, args, caller.identity, connection_id, end)
+    returned = await ended
+    gone = hub.database.disconnected(caller.identity, connection_id, Timestamp(hub.clock()))
+    hub.publish_outcome("", gone, caller.identity)
+    if returned.value is None:
+        response = text(400 if returned.refused else 530, returned.error)
+    else:
+        body = hub.returned_to_json(name, returned.value).encode()
+        response = Response(200, body, [("content-type", "application/json")])
+    micros = str(returned.duration.micros)
+    response.headers.append(("spacetime-execution-duration-micros", micros))
     return identified(response, caller)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from harness.module.definition import Compiled
 from harness.module.handles import Db, TableHandle
+from harness.module.reading import ReadDb, Reads, ReadTable
 from harness.server.engine import Engine
 from harness.server.storage import TableStore
 from harness.wire import codec as codecs
@@ -41,6 +43,64 @@ def make_runnables(compiled: Compiled) -> dict[str, Runnable]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class RunnableView:
+    """A view, ready to be evaluated; ``row`` encodes one of its rows."""
+
+    name: str
+    function: Callable[..., Any]
+    anonymous: bool
+    row: codecs.Codec
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableProcedure:
+    """A procedure, ready to be called."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: codecs.Codec
+    returns: codecs.Codec
+    is_async: bool
+    is_unit: bool
+
+    def encoded(self, value: Any) -> bytes:
+        """What it has returned. Raises ``EncodeError`` if that does not fit."""
+        # Python's functions return None where the type is the empty product.
+        return self.returns.encode(() if self.is_unit and value is None else value)
+
+
+def make_views(compiled: Compiled) -> dict[str, RunnableView]:
+    """The module's views by name."""
+    definition = compiled.definition
+    return {
+        view.name: RunnableView(
+            view.name,
+            compiled.functions[view.name],
+            view.anonymous,
+            codecs.compile(t.Ref(table.row), definition.typespace, compiled.bindings),
+        )
+        for view in definition.views
+        for table in [definition.view_table(view)]
+    }
+
+
+def make_procedures(compiled: Compiled) -> dict[str, RunnableProcedure]:
+    """The module's procedures by name."""
+    space, bindings = compiled.definition.typespace, compiled.bindings
+    return {
+        procedure.name: RunnableProcedure(
+            procedure.name,
+            compiled.functions[procedure.name],
+            codecs.compile(procedure.params, space, bindings),
+            codecs.compile(procedure.returns, space, bindings),
+            inspect.iscoroutinefunction(compiled.functions[procedure.name]),
+            procedure.returns == t.UNIT,
+        )
+        for procedure in compiled.definition.procedures
+    }
+
+
 def make_stores(compiled: Compiled, engine: Engine) -> dict[str, TableStore]:
     """The module's tables by name."""
     definition = compiled.definition
@@ -57,6 +117,12 @@ def make_stores(compiled: Compiled, engine: Engine) -> dict[str, TableStore]:
 def make_handles(stores: dict[str, TableStore]) -> Db:
     """What reducers find under ``ctx.db``."""
     return Db({store.definition.accessor: _handle(store) for store in stores.values()})
+
+
+def make_readers(stores: dict[str, TableStore], tables: Db, reads: Reads) -> ReadDb:
+    """What views find under ``ctx.db``."""
+    names = {store.definition.accessor: name for name, store in stores.items()}
+    return ReadDb({a: ReadTable(name, getattr(tables, a), reads) for a, name in names.items()})
 
 
 def _handle(store: TableStore) -> TableHandle[Any]:

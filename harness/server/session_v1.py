@@ -17,10 +17,10 @@ from harness.server.subscriptions import LivePlan, PlanDelta
 from harness.wire import v1, v1_json
 from harness.wire.compression import pack
 from harness.wire.rows import EMPTY, row_list
-from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
     from harness.server.hub import Transaction
+    from harness.server.procedures import Returned
 
 _NO_REDUCER = (1 << 32) - 1
 #: The legacy ``Subscribe`` has no query id: its plans are kept under this one.
@@ -82,15 +82,23 @@ class SessionV1(Session):
         )
 
     def _procedure(self, message: v1.CallProcedure) -> None:
-        error = f"no such procedure: {message.procedure!r}"
-        self._tell(
-            v1.ProcedureResult(
-                v1.ProcedureInternalError(error),
-                Timestamp(0),
-                TimeDuration(0),
-                message.request_id,
-            )
-        )
+        request_id = message.request_id
+        self.hub.call_procedure(
+            message.procedure, message.args, self.identity, self.connection_id,
+            lambda returned: self._returned(message.procedure, request_id, returned),
+        )  # fmt: skip
+
+    def _returned(self, procedure: str, request_id: int, returned: Returned) -> None:
+        status: v1.Returned | v1.ProcedureInternalError
+        if returned.value is not None:
+            status = v1.Returned(self._value(procedure, returned.value))
+        else:
+            status = v1.ProcedureInternalError(returned.error)
+        self._tell(v1.ProcedureResult(status, returned.timestamp, returned.duration, request_id))
+
+    def _value(self, procedure: str, value: bytes) -> bytes:
+        """A procedure's value as this protocol has it."""
+        return value
 
     def _subscribe_legacy(self, message: v1.Subscribe) -> None:
         try:
@@ -176,7 +184,7 @@ class SessionV1(Session):
             self._error(request_id, query_id, f"Subscription not found: query id {query_id}")
             return None
         return [
-            self._table(plan.plan, deletes=plan.plan.rows(self.hub.database))
+            self._table(plan.plan, deletes=plan.plan.rows(self.hub.rows))
             for plan in self._drop(live)
         ]
 
@@ -184,7 +192,7 @@ class SessionV1(Session):
         error, tables = None, []
         try:
             plan = self.hub.one_off(message.query_string, self)
-            rows = plan.rows(self.hub.database)
+            rows = plan.rows(self.hub.rows)
             tables = [v1.OneOffTable(plan.table, row_list(rows))]
         except SqlError as refused:
             error = str(refused)
@@ -228,7 +236,7 @@ class SessionV1(Session):
         )
 
     def _snapshot(self, plans: Iterable[Plan]) -> list[v1.TableUpdate]:
-        found = ((plan, plan.rows(self.hub.database)) for plan in plans)
+        found = ((plan, plan.rows(self.hub.rows)) for plan in plans)
         return [self._table(plan, inserts=rows) for plan, rows in found if rows]
 
     def _table(
@@ -325,6 +333,9 @@ class SessionV1Json(SessionV1):
 
     subprotocol = v1.SUBPROTOCOL_JSON
     text = True
+
+    def _value(self, procedure: str, value: bytes) -> bytes:
+        return self.hub.returned_to_json(procedure, value).encode()
 
     def _encode(self, message: v1.ServerMessage) -> bytes:
         text: str = v1_json.encode_server(message, self.hub.row_to_json, self.hub.args_to_json)

@@ -11,10 +11,10 @@ from harness.server.session import SLICE, Session
 from harness.server.subscriptions import LivePlan, PlanDelta, row_list_bytes, text_bytes
 from harness.wire import v2
 from harness.wire.compression import pack
-from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
     from harness.server.hub import Transaction
+    from harness.server.procedures import Returned
 
 #: Messages are packed into one payload until the next would exceed this many bytes
 #: (`subscribe.rs` of SpacetimeDB 2.8).
@@ -102,17 +102,20 @@ class SessionV2(Session):
     def _procedure(self, message: v2.CallProcedure) -> None:
         if message.flags:
             raise DecodeError(f"{message.flags} is not a known call flag", 5)
-        error = f"no such procedure: {message.procedure!r}"
-        self._tell(
-            v2.SERVER.encode(
-                v2.ProcedureResult(
-                    v2.ProcedureInternalError(error),
-                    Timestamp(0),
-                    TimeDuration(0),
-                    message.request_id,
-                )
-            )
-        )
+        request_id = message.request_id
+        self.hub.call_procedure(
+            message.procedure, message.args, self.identity, self.connection_id,
+            lambda returned: self._returned(request_id, returned),
+        )  # fmt: skip
+
+    def _returned(self, request_id: int, returned: Returned) -> None:
+        status: v2.Returned | v2.ProcedureInternalError
+        if returned.value is not None:
+            status = v2.Returned(returned.value)
+        else:
+            status = v2.ProcedureInternalError(returned.error)
+        result = v2.ProcedureResult(status, returned.timestamp, returned.duration, request_id)
+        self._tell(v2.SERVER.encode(result))
 
     def _subscribe(self, message: v2.Subscribe) -> None:
         set_id = message.query_set_id
@@ -120,7 +123,7 @@ class SessionV2(Session):
             if set_id in self._sets:
                 raise SqlError(f"query set id {set_id} is already in use")
             plans = self.hub.plans(message.query_strings, self)
-            tables = [(plan.table, plan.rows(self.hub.database)) for plan in plans]
+            tables = [(plan.table, plan.rows(self.hub.rows)) for plan in plans]
         except SqlError as error:
             self._subscription_error(message.request_id, set_id, str(error))
             return
@@ -144,7 +147,7 @@ class SessionV2(Session):
         if not message.flags:
             self._tell(head + b"\x01")
             return
-        tables = [(plan.plan.table, plan.plan.rows(self.hub.database)) for plan in live]
+        tables = [(plan.plan.table, plan.plan.rows(self.hub.rows)) for plan in live]
         self._tell(head + b"\x00" + query_rows_bytes(tables))
 
     def died(self, set_id: int, reason: str) -> None:
@@ -159,7 +162,7 @@ class SessionV2(Session):
         head = _U32.pack(message.request_id)
         try:
             plan = self.hub.one_off(message.query_string, self)
-            body = query_rows_bytes([(plan.table, plan.rows(self.hub.database))], keep_empty=True)
+            body = query_rows_bytes([(plan.table, plan.rows(self.hub.rows))], keep_empty=True)
         except SqlError as error:
             self._tell(b"\x05" + head + b"\x01" + text_bytes(str(error)))
             return

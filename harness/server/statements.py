@@ -61,7 +61,7 @@ def _select(hub: Hub, select: sql.Select, sender: Identity, owner: bool) -> dict
         for projection in select.projections:
             if projection.column.table not in (None, select.alias):
                 raise SqlError(f"{projection.column.table!r} is not a table of this query")
-    rows = planned.values(hub.database)
+    rows = planned.values(hub.rows)
     if select.limit is not None:
         rows = rows[: _limit(select.limit)]
     element = hub.database.definition.row_type(table.definition).elements
@@ -89,9 +89,9 @@ def _whole_rows(select: sql.Select) -> sql.Select:
 
 
 def _count(hub: Hub, planned: Plan) -> int:
-    if type(planned) is Plan and not planned.side.tests:
+    if type(planned) is Plan and not planned.side.tests and not planned.side.table.is_view:
         return hub.database.count(planned.table)
-    return len(planned.rows(hub.database))
+    return len(planned.rows(hub.rows))
 
 
 def _limit(literal: sql.Literal) -> int:
@@ -104,7 +104,7 @@ def _limit(literal: sql.Literal) -> int:
 
 
 def _insert(hub: Hub, insert: sql.Insert, sender: Identity) -> dict[str, Any]:
-    table = hub.catalog.table(insert.table, owner=True)
+    table = _changeable(hub.catalog.table(insert.table, sender, owner=True))
     names = insert.columns or tuple(table.columns)
     if sorted(names) != sorted(table.columns):
         raise SqlError(f"an INSERT into {table.name!r} needs all of {', '.join(table.columns)}")
@@ -140,12 +140,18 @@ def _delete(hub: Hub, delete: sql.Delete, sender: Identity) -> dict[str, Any]:
     return _result([], [], rows_deleted=len(found))
 
 
+def _changeable(table: TableInfo) -> TableInfo:
+    if table.is_view:
+        raise SqlError(f"{table.name!r} is a view: it follows from tables, and only they change")
+    return table
+
+
 def _where(
     hub: Hub, name: str, where: sql.Condition | None, sender: Identity
 ) -> tuple[TableInfo, list[bytes]]:
     select = sql.Select("", (), None, name, name, None, where, None)
     planned = plan(select, hub.catalog, sender, owner=True)
-    return planned.side.table, planned.rows(hub.database)
+    return _changeable(planned.side.table), planned.rows(hub.rows)
 
 
 def _change(

@@ -221,6 +221,13 @@ class TableStore:
         """A row's value in a column."""
         return getattr(row, self._attributes[column])
 
+    def key(self, column: int, value: Any) -> Any:
+        """A key column's value as SQLite has it; None for what no row can have there."""
+        try:
+            return self._to_sql[column](value)
+        except (OverflowError, UnicodeEncodeError):
+            return None  # as ``_find``
+
     def is_key(self, column: int) -> bool:
         """Whether ``lookup`` works for the column."""
         return column in self._to_sql

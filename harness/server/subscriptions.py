@@ -79,6 +79,10 @@ class LivePlan(Generic[S]):
         self.subscribers: dict[tuple[S, int], None] = {}
 
 
+def _nothing(source: Any) -> None:
+    """Tables are there whether anybody watches them or not."""
+
+
 class Watchers(Generic[S]):
     """The live plans of one table, sorted by how a change finds them."""
 
@@ -92,9 +96,16 @@ class Watchers(Generic[S]):
 class Registry(Generic[S]):
     """All live plans of a database."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        watch: Callable[[Any], None] = _nothing,
+        unwatch: Callable[[Any], None] = _nothing,
+    ) -> None:
+        """``watch`` and ``unwatch`` are told of views that are in use from now on, and no more."""
         self._plans: dict[object, LivePlan[S]] = {}
-        self._watchers: dict[str, Watchers[S]] = {}
+        self._watchers: dict[Any, Watchers[S]] = {}
+        self._watch = watch
+        self._unwatch = unwatch
 
     def __len__(self) -> int:
         return len(self._plans)
@@ -142,7 +153,7 @@ class Registry(Generic[S]):
                     yield live, PlanDelta(live, inserts, deletes)
 
     def _candidates(
-        self, watchers: Watchers[S], changed: Changed, name: str
+        self, watchers: Watchers[S], changed: Changed, name: Any
     ) -> Iterator[LivePlan[S]]:
         yield from watchers.every
         for column, by_value in watchers.anchored.items():
@@ -155,7 +166,11 @@ class Registry(Generic[S]):
         anchor = live.plan.anchor
         for name in dict.fromkeys(live.plan.tables):
             if create:
-                watchers = self._watchers.setdefault(name, Watchers())
+                if name not in self._watchers:
+                    if not isinstance(name, str):
+                        self._watch(name)
+                    self._watchers[name] = Watchers()
+                watchers = self._watchers[name]
             elif name in self._watchers:
                 watchers = self._watchers[name]
             else:
@@ -180,3 +195,5 @@ class Registry(Generic[S]):
                     del watchers.anchored[anchor[0]]
             if not watchers.every and not watchers.anchored:
                 del self._watchers[name]
+                if not isinstance(name, str):
+                    self._unwatch(name)

@@ -7,6 +7,8 @@ with TestDatabase(module) as db:
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +18,8 @@ from harness.module import Module
 from harness.module.handles import TableHandle
 from harness.server.changes import TableChanges
 from harness.server.database import Database, Outcome, OutcomeKind
+from harness.server.outcome import CRASH
+from harness.server.procedures import Procedures, Returned, Run, Steps
 from harness.wire.values import ConnectionId, Identity, Timestamp
 
 #: 2026-01-01, when the clock of a test starts.
@@ -67,6 +71,45 @@ class TestDatabase:
         )
         return self._settle(outcome)
 
+    def view(self, name: str, *, sender: Identity = OWNER) -> list[Any]:
+        """A view's rows for ``sender``, as its function returns them.
+
+        Raises ``SqlError`` if it fails or tries to change something.
+        """
+        (view,) = (x for x in self.database.definition.views if x.name == name)
+        rows, _, _ = self.database.evaluate(name, None if view.anonymous else sender)
+        return [self.database.view_row(name, row) for row in rows]
+
+    def procedure(
+        self,
+        name: str,
+        *args: Any,
+        sender: Identity = OWNER,
+        connection_id: ConnectionId | None = None,
+    ) -> Any:
+        """Call a procedure and commit; what it returns. An ``async`` one runs to its end.
+
+        Raises as ``call`` does.
+        """
+        found = self.database.procedure(name)
+        if found is None:
+            raise InternalError(f"no such procedure: {name!r}")
+        ended: list[Returned] = []
+        run = Run(self.database, name, self.now, None, ended.append)
+        context = self.database.procedure_context(
+            lambda outcome: None, sender, connection_id, self.now
+        )
+        procedures = Procedures()
+        procedures.spawn = _to_its_end
+        procedures.call(run, context, found.arguments.encode(args))
+        self.database.commit()
+        (returned,) = ended
+        if returned.value is not None:
+            return found.returns.decode(returned.value)
+        if returned.error == CRASH:
+            raise InternalError(self.log[-1])
+        raise ReducerError(returned.error)
+
     def connect(self, sender: Identity, connection_id: ConnectionId) -> None:
         """A client connects. Raises as ``call`` does if the module turns it away."""
         self._settle(self.database.connected(sender, connection_id, self.now))
@@ -105,3 +148,17 @@ class TestDatabase:
         if outcome.kind is OutcomeKind.REJECTED:
             raise InternalError(outcome.error)
         return outcome.changes
+
+
+def _to_its_end(
+    steps: Steps, limit_s: float, then: Callable[[Any, BaseException | None], None]
+) -> None:
+    async def run() -> Any:
+        return await asyncio.wait_for(asyncio.get_running_loop().create_task(steps), limit_s)
+
+    try:
+        value = asyncio.run(run())
+    except Exception as error:  # a module's own code can raise anything
+        then(None, error)
+    else:
+        then(value, None)

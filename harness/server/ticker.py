@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, InternalError
 from harness.server.hub import Hub
+from harness.server.procedures import Steps
 
 #: A write-ahead log longer than this is folded into the database, in bytes.
 CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -30,7 +32,9 @@ class Ticker:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[int, Callable[[], None]]] = []
         self._stopped = False
+        self._tasks: set[asyncio.Task[Any]] = set()
         hub.on_ready = self.schedule
+        hub.procedures.spawn = self.spawn
 
     def schedule(self) -> None:
         """End the tick as soon as what is already due has run."""
@@ -101,11 +105,37 @@ class Ticker:
         self._hub.run_due()
         self.schedule()
 
+    def spawn(
+        self, steps: Steps, limit_s: float, then: Callable[[Any, BaseException | None], None]
+    ) -> None:
+        """Run a procedure beside everything else, for so many seconds at the most."""
+        task = self._loop.create_task(steps)
+        timer = self._loop.call_later(limit_s, task.cancel)
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            timer.cancel()
+            self._tasks.discard(task)
+            error: BaseException | None = None
+            if task.cancelled():
+                error = InternalError(f"the procedure did not end within {limit_s:g} s")
+            else:
+                error = task.exception()
+            if self._stopped:
+                return
+            try:
+                then(None if error else task.result(), error)
+            except HarnessError as failed:
+                self._on_failure(failed)
+
+        task.add_done_callback(ended)
+
     def halt(self, then: Callable[[], None]) -> None:
         """Commit what is left, and do nothing any more; ``then`` when no thread works on it."""
         if self._timer is not None:
             self._timer.cancel()
         self.end()
+        self._cancel()
         self._stopped = True
         waiting, self._waiting = self._waiting, []
         for _, answer in waiting:
@@ -115,11 +145,16 @@ class Ticker:
         else:
             self._syncing.add_done_callback(lambda done: then())
 
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
     async def stop(self) -> None:
         """Commit and sync what is left."""
         if self._timer is not None:
             self._timer.cancel()
         self._hub.end_tick()
+        self._cancel()
         self._stopped = True
         if self._syncing is not None:
             await asyncio.wait([self._syncing])

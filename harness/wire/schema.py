@@ -163,6 +163,19 @@ class ModuleDef:
                 return reducer
         raise SchemaError(f"no reducer is named {name!r}")
 
+    def view_table(self, view: ViewDef) -> TableDef:
+        """A view as the table that it looks like. Raises ``SchemaError`` if it returns no rows."""
+        returned = self.typespace.resolve(view.returns)
+        row = returned.element if isinstance(returned, t.Array) else t.option_payload(returned)
+        if not isinstance(row, t.Ref):
+            raise SchemaError(f"the view {view.name!r} returns no rows with a type of their own")
+        key = None
+        product = self.typespace.resolve(row)
+        if len(view.primary_key) == 1 and isinstance(product, t.Product):
+            names = [element.name for element in product.elements]
+            key = names.index(view.primary_key[0]) if view.primary_key[0] in names else None
+        return TableDef(view.name, view.accessor, row.index, key, public=view.public)
+
     def row_type(self, table: TableDef) -> t.Product:
         """The product of a table's rows."""
         row = self.typespace.resolve(t.Ref(table.row))

@@ -32,7 +32,8 @@ class Schema:
     def __init__(self, database: Database) -> None:
         definition = database.definition
         space = definition.typespace
-        self.rows = {x.name: codecs.compile(t.Ref(x.row), space) for x in definition.tables}
+        looks = (*definition.tables, *map(definition.view_table, definition.views))
+        self.rows = {x.name: codecs.compile(t.Ref(x.row), space) for x in looks}
         self.json = {
             x.name: satsjson.compile_json(definition.row_type(x), space, positional=True)
             for x in definition.tables
@@ -44,7 +45,11 @@ class Schema:
         return encoded
 
     def decoded(self, table: str, found: RowList) -> list[Any]:
-        return sorted(self.rows[table].decode(data) for data in found.slices())
+        rows = [self.rows[table].decode(data) for data in found.slices()]
+        try:
+            return sorted(rows)
+        except TypeError:  # sums have no order
+            return sorted(rows, key=repr)
 
     def row_from_json(self, table: str, row: Any) -> bytes:
         encoded: bytes = self.rows[table].encode(self.json[table].from_json(row))

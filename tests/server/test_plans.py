@@ -50,7 +50,7 @@ class Store:
         return list(self.rows[table])
 
     def lookup(self, table: str, column: int, value: Any) -> list[bytes]:
-        decode = CATALOG.table(table, owner=True).codec.decode
+        decode = CATALOG.table(table, ALICE, owner=True).codec.decode
         return [data for data in self.rows[table] if decode(data)[column] == value]
 
 
@@ -103,7 +103,7 @@ def commit(store: Store, upserts: list[tuple[str, Any]]) -> dict[str, Changes]:
     """Insert rows, or delete them if they are there; a taken key is replaced."""
     before = {name: set(rows) for name, rows in store.rows.items()}
     for table, row in upserts:
-        info = CATALOG.table(table, owner=True)
+        info = CATALOG.table(table, ALICE, owner=True)
         data = info.codec.encode(row)
         if data in store.rows[table]:
             store.rows[table].discard(data)

@@ -358,6 +358,7 @@ class Unit:
 
     def build(self) -> Artefact:
         self._check_tables()
+        self._check_functions()
         for name, type_ in _GLOBALS.items():
             self.assembler.global_(name, type_)
         helpers.declare(self.assembler)
@@ -395,6 +396,16 @@ class Unit:
                 file, _, line = where.rpartition(":")
                 self.problem(file, int(line), str(error))
                 self.broken.add(table.name)
+
+    def _check_functions(self) -> None:
+        """Servers of 1.x, whose interface is compiled for, have reducers only."""
+        for kind, declared in (("view", self.module.views), ("procedure", self.module.procedures)):
+            for one in declared:
+                self.problems.append(
+                    f"{one.where}: @{kind} {one.name!r} is not compiled: servers of 1.x have no "
+                    f"{kind}s; put it in a file beside the compiled one, which harness start and "
+                    "harness publish to its server run natively"
+                )
 
     def _definition(self) -> ModuleDef:
         """The definition without defaults of columns, which servers of 1.x do not know."""
