@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any
+
 from harness.errors import DecodeError, SchemaError
 from harness.wire import schema_raw as raw
-from harness.wire import schema_v9
+from harness.wire import schema_v9, schema_v10
 from harness.wire.schema import ModuleDef
 
 #: Tags of the outer sum ``RawModuleDef``.
-_V9 = 1
-_NAMES = {0: "V8", 2: "V10"}
+_V9, _V10 = 1, 2
+#: Tags of the sections of V10, by name; there are others, which are not modelled.
+_TAGS = dict(zip(raw.SECTIONS, (*range(11), 13), strict=True))
+_NAMES = {tag: name for name, tag in _TAGS.items()}
+_OTHERS = {11: "HttpHandlers", 12: "HttpRoutes", 14: "Submodules"}
+_U32 = struct.Struct("<I")
 
 
 def to_bsatn(module: ModuleDef) -> bytes:
@@ -17,16 +24,61 @@ def to_bsatn(module: ModuleDef) -> bytes:
     return bytes([_V9]) + raw.bsatn(raw.ModuleV9).encode(schema_v9.to_v9(module))
 
 
+def to_bsatn_v10(module: ModuleDef) -> bytes:
+    """The definition V10 behind its tag: what servers of 2.x take.
+
+    It says that names are meant as they stand: without that a host would change those of columns
+    to snake case.
+    """
+    payloads = {
+        **schema_v10.filled(module), "CaseConversionPolicy": raw.Policy.NONE,
+    }  # fmt: skip
+    parts = [bytes([_V10]), _U32.pack(len(payloads))]
+    for name in sorted(payloads, key=_TAGS.__getitem__):
+        parts.append(bytes([_TAGS[name]]) + raw.bsatn(raw.SECTIONS[name]).encode(payloads[name]))
+    return b"".join(parts)
+
+
 def from_bsatn(data: bytes) -> ModuleDef:
-    """The module of a definition V9.
+    """The module of a definition V9 or V10.
 
     Raises ``DecodeError`` for bytes that are no definition, ``SchemaError`` for other versions and
-    for columns and rows that are not there.
+    sections and for columns and rows that are not there.
     """
-    if data and data[0] != _V9:
-        version = _NAMES.get(data[0], f"tag {data[0]}")
-        raise SchemaError(f"a binary module definition {version} is not read; V9 is")
-    module, end = raw.bsatn(raw.ModuleV9).decode_from(data, min(1, len(data)))
+    if not data:
+        raise DecodeError("a module definition has no bytes", 0)
+    if data[0] == _V10:
+        return schema_v10.from_v10(_sections(data))
+    if data[0] != _V9:
+        version = "V8" if data[0] == 0 else f"tag {data[0]}"
+        raise SchemaError(f"a binary module definition {version} is not read; V9 and V10 are")
+    module, end = raw.bsatn(raw.ModuleV9).decode_from(data, 1)
+    _check_end(data, end)
+    return schema_v9.from_v9(module)
+
+
+def _sections(data: bytes) -> dict[str, Any]:
+    if len(data) < 5:
+        raise DecodeError("the count of sections ends early", len(data))
+    (count,) = _U32.unpack_from(data, 1)
+    at = 5
+    found: dict[str, Any] = {}
+    for _ in range(count):
+        if at >= len(data):
+            raise DecodeError("a section is missing", at)
+        tag = data[at]
+        if tag not in _NAMES:
+            # Its length is not said, so it cannot be passed over as in JSON.
+            name = _OTHERS.get(tag, f"tag {tag}")
+            raise SchemaError(f"the section {name} of a binary module definition is not read")
+        name = _NAMES[tag]
+        if name in found:
+            raise SchemaError(f"the section {name} stands twice in the module definition")
+        found[name], at = raw.bsatn(raw.SECTIONS[name]).decode_from(data, at + 1)
+    _check_end(data, at)
+    return found
+
+
+def _check_end(data: bytes, end: int) -> None:
     if end != len(data):
         raise DecodeError(f"{len(data) - end} bytes are left over", end)
-    return schema_v9.from_v9(module)

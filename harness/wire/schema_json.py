@@ -12,9 +12,6 @@ from harness.wire.schema_types import product_to_json as product_to_json
 from harness.wire.schema_types import type_from_json as type_from_json
 from harness.wire.schema_types import type_to_json as type_to_json
 
-#: Written even when there is nothing in them.
-_ALWAYS = ("Typespace", "Types", "Tables", "Reducers")
-
 
 def to_v9(module: ModuleDef) -> dict[str, Any]:
     """The V9 form. Accessors, event marks, visibility and view keys have no place in it."""
@@ -24,11 +21,10 @@ def to_v9(module: ModuleDef) -> dict[str, Any]:
 
 def to_v10(module: ModuleDef) -> dict[str, Any]:
     """The V10 form, with explicit names as a live server gives them."""
-    sections = []
-    for name, payload in schema_v10.to_v10(module).items():
-        json = raw.json(raw.SECTIONS[name]).to_json(payload)
-        if name in _ALWAYS or json not in ([], {"entries": []}):
-            sections.append({name: json})
+    sections = [
+        {name: raw.json(raw.SECTIONS[name]).to_json(payload)}
+        for name, payload in schema_v10.filled(module).items()
+    ]
     return {"sections": sections}
 
 

@@ -56,6 +56,19 @@ def to_v10(module: s.ModuleDef) -> dict[str, Any]:
     }  # fmt: skip
 
 
+#: Written even when there is nothing in them.
+_ALWAYS = ("Typespace", "Types", "Tables", "Reducers")
+
+
+def filled(module: s.ModuleDef) -> dict[str, Any]:
+    """The payloads that are written: of the main sections, and of those with something in them."""
+    return {
+        name: payload
+        for name, payload in to_v10(module).items()
+        if name in _ALWAYS or payload not in ([], raw.ExplicitNames([]))
+    }
+
+
 def _table(table: s.TableDef) -> raw.TableV10:
     return raw.TableV10(
         table.accessor,

@@ -6,7 +6,8 @@ What compiles does the same on both; what does not is what the embedded server h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from harness.client import Client, Http, connect
 from harness.client.tables import TableHandle
 from harness.errors import CallError
+from harness.module import compiler, load
 from harness.targets.standalone import Standalone
+from harness.wire import schema_json
+from harness.wire.schema import ModuleDef
 from tests.e2e import real
 from tests.e2e.http_client import ask
 from tests.e2e.publishing import Home, call, home, owner, put, rows
@@ -236,6 +240,47 @@ def test_the_inventory_on_the_embedded_server(home: Home, server: ServerProcess)
 def test_the_stock_on_a_real_server(home: Home, standalone: Standalone) -> None:
     publish(home, standalone.uri, "stock", "inventory.stock")
     asyncio.run(stock(standalone.uri, "stock"))
+
+
+# --- what they declare, by every way -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["chat", "world", "inventory"])
+def test_a_server_says_what_the_module_says(module: str, home: Home, server: ServerProcess) -> None:
+    """So code generated from either is the same."""
+    publish(home, server.http, module, module)
+    definition = load(f"{EXAMPLES}.{module}").definition()
+    base = f"/v1/database/{module}/schema?version="
+    assert ask(server, "GET", f"{base}9").json == schema_json.to_v9(definition)
+    assert ask(server, "GET", f"{base}10").json == schema_json.to_v10(definition)
+    assert ask(server, "GET", f"{base}11").status == 400
+
+
+def by_name(module: ModuleDef) -> ModuleDef:
+    """With all that real servers sort in their order."""
+
+    def ordered(found: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(sorted(found, key=lambda x: x.name))
+
+    tables = (
+        replace(x, indexes=ordered(x.indexes), uniques=ordered(x.uniques)) for x in module.tables
+    )
+    return replace(module, tables=ordered(tables), types=ordered(module.types))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("module", ["chat", "world", "inventory.stock"])
+def test_a_real_server_says_it_too(module: str, home: Home, standalone: Standalone) -> None:
+    name = f"says-{module.replace('.', '-')}"
+    publish(home, standalone.uri, name, module)
+    built = compiler.build(load(f"{EXAMPLES}.{module}")).definition
+    ours = schema_json.from_json(schema_json.to_v9(built))
+
+    async def theirs() -> ModuleDef:
+        async with Http(standalone.uri) as http:
+            return await http.schema(name)
+
+    assert by_name(asyncio.run(theirs())) == by_name(ours)
 
 
 # --- procedures that wait ------------------------------------------------------------------------

@@ -149,8 +149,8 @@ def test_the_bytes_of_v9() -> None:
             schema_bsatn.from_bsatn(data[:length])
     with pytest.raises(DecodeError, match="1 bytes are left over"):
         schema_bsatn.from_bsatn(data + b"x")
-    with pytest.raises(SchemaError, match="definition V10 is not read; V9 is"):
-        schema_bsatn.from_bsatn(b"\x02" + data[1:])
+    with pytest.raises(SchemaError, match="definition V8 is not read; V9 and V10 are"):
+        schema_bsatn.from_bsatn(b"\x00" + data[1:])
 
 
 #: A module as it describes itself: no canonical names, so the policy names things.
