@@ -183,7 +183,13 @@ class Database:
         self._engine.fetch("SELECT 1")  # ends a query that nobody has read to its end
         engine = Engine(self._engine.connection)
         new = Database(module, engine, self._path, self.identity, self.owner, program, self)
-        new._prepare(now or Timestamp(time.time_ns() // 1000), clear=clear)
+        try:
+            new._prepare(now or Timestamp(time.time_ns() // 1000), clear=clear)
+        except BaseException as error:
+            if new.position > self.position:
+                # It is committed, and what failed came after: these tables are not ours any more.
+                self._engine.broken = StoreError(f"the database cannot be used any more: {error}")
+            raise
         self.retired = True
         return new
 
