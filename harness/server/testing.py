@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.errors import InternalError, ReducerError
+from harness.errors import InternalError, ReducerError, SqlError
 from harness.module import Module
 from harness.module.handles import TableHandle
 from harness.server.changes import TableChanges
@@ -74,10 +74,13 @@ class TestDatabase:
     def view(self, name: str, *, sender: Identity = OWNER) -> list[Any]:
         """A view's rows for ``sender``, as its function returns them.
 
-        Raises ``SqlError`` if it fails or tries to change something.
+        Raises ``SqlError`` if there is none, if it fails or tries to change something.
         """
-        (view,) = (x for x in self.database.definition.views if x.name == name)
-        rows, _, _ = self.database.evaluate(name, None if view.anonymous else sender)
+        views = {view.name: view for view in self.database.definition.views}
+        if name not in views:
+            raise SqlError(f"there is no view {name!r}")
+        anonymous = views[name].anonymous
+        rows, _, _ = self.database.evaluate(name, None if anonymous else sender)
         return [self.database.view_row(name, row) for row in rows]
 
     def procedure(
