@@ -438,17 +438,22 @@ class Database:
         engine = self._engine
         touched = len(engine.touched)
         self._looked.taken()
-        phase, GUARD.phase = GUARD.phase, REDUCER
+        # It may stand within a procedure, which has a phase and a time of its own.
+        phase, late = GUARD.phase, GUARD.late
+        GUARD.late, GUARD.phase = None, REDUCER
         try:
             returned = found.function(context)
             rows = (
                 [] if returned is None else returned if isinstance(returned, list) else [returned]
             )
             encoded = [found.row.encode(row) for row in rows]
+            GUARD.phase = IDLE
             if len(engine.touched) > touched:
                 raise TypeError("a view changed a table")
+            if GUARD.late is not None:
+                raise ReducerTimeout(GUARD.late)  # it went on after that
         except BaseException as error:  # a module's own code can raise anything
-            GUARD.phase = phase
+            GUARD.phase, GUARD.late = phase, late
             if engine.broken is not None:
                 raise engine.broken from error
             self._undo()
@@ -457,7 +462,7 @@ class Database:
             self.logs.crash(self._now, view, error)
             said = f"{type(error).__name__}: {error}"
             raise SqlError(f"the view {view!r} failed: {said}") from error
-        GUARD.phase = phase
+        GUARD.phase, GUARD.late = phase, late
         return encoded, *self._looked.taken()
 
     def view_row(self, view: str, data: bytes) -> Any:

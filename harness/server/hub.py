@@ -322,6 +322,10 @@ class Hub:
         for live, reason in died:
             for session, set_id in list(live.subscribers):
                 session.died(set_id, reason)
+                # What else changed in a set that has ended is told to nobody.
+                left = [part for part in concerned.pop(session, ()) if part[0] != set_id]
+                if left:
+                    concerned[session] = left
         if caller is not None:
             caller.committed(transaction, concerned.pop(caller, []), caller=True)
         for session, mine in concerned.items():
@@ -341,11 +345,11 @@ class Hub:
         watchdog = self.watchdog
         if watchdog is None:
             return run()
-        watchdog.begin()
+        before = watchdog.begin()
         try:
             return run()
         finally:
-            watchdog.end()
+            watchdog.end(before)
 
     def elapsed(self) -> TimeDuration:
         """Since the request that is being handled began."""

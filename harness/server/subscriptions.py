@@ -92,6 +92,11 @@ class Watchers(Generic[S]):
         self.every: dict[LivePlan[S], None] = {}
         self.anchored: dict[int, dict[Any, dict[LivePlan[S], None]]] = {}
 
+    def all(self) -> list[LivePlan[S]]:
+        """Every plan, however a change would find it."""
+        places = (place for by_value in self.anchored.values() for place in by_value.values())
+        return [*self.every, *(live for place in places for live in place)]
+
 
 class Registry(Generic[S]):
     """All live plans of a database."""
@@ -139,6 +144,9 @@ class Registry(Generic[S]):
         for name in changed.tables:
             watchers = self._watchers.get(name)
             if watchers is None:
+                continue
+            if not isinstance(name, str) and (reason := changed.tables[name].failure):
+                died.extend((live, reason) for live in watchers.all())
                 continue
             for live in self._candidates(watchers, changed, name):
                 if live in seen:

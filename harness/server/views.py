@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from harness.server.storage import TableStore
 
 
+#: So many evaluations are remembered until something changes.
+RECENT = 256
+
+
 class Source(NamedTuple):
     """A view as rows are read from it: ``sender`` is None if everybody sees the same."""
 
@@ -56,6 +60,9 @@ class Looked:
 class ViewChanges:
     """What changed in a view's rows, as ``harness.server.plans.RowChanges``."""
 
+    #: Why the view could not be made again; "" if it could.
+    failure = ""
+
     def __init__(self, before: Counter[bytes], after: Counter[bytes]) -> None:
         self.inserts = list((after - before).elements())
         self.deletes = list((before - after).elements())
@@ -64,17 +71,12 @@ class ViewChanges:
         return bool(self.inserts or self.deletes)
 
 
-class Failed:
-    """A view that could not be made again: whoever asks what changed is told why."""
+class Failed(ViewChanges):
+    """A view that could not be made again, so that nobody can be told what changed."""
 
     def __init__(self, error: SqlError) -> None:
-        self._error = error
-
-    @property
-    def inserts(self) -> list[bytes]:
-        raise self._error
-
-    deletes = inserts
+        self.inserts = self.deletes = []
+        self.failure = str(error)
 
 
 class _Live:
@@ -178,6 +180,8 @@ class Views:
     def _current(self, source: Source) -> _Live:
         live = self._live.get(source) or self._recent.get(source)
         if live is None:
+            if len(self._recent) >= RECENT:
+                self._recent.clear()
             live = self._recent[source] = self._evaluate(source)
         return live
 

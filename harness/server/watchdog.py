@@ -44,13 +44,14 @@ class Watchdog:
         signal.signal(_SIGNAL, self._interrupt)
         threading.Thread(target=self._look, daemon=True, name="watchdog").start()
 
-    def begin(self) -> None:
-        """A reducer starts."""
-        self._deadline = self._clock() + self._limit_s
+    def begin(self) -> float | None:
+        """A reducer starts; what to give to ``end`` if another is under way around it."""
+        before, self._deadline = self._deadline, self._clock() + self._limit_s
+        return before
 
-    def end(self) -> None:
-        """It has ended."""
-        self._deadline = None
+    def end(self, before: float | None = None) -> None:
+        """It has ended; the one around it goes on with the time that it had."""
+        self._deadline = before
 
     def importing(self, run: Callable[[], T]) -> T:
         """Run what imports a module, watched as a reducer is. Raises ``SchemaError``."""

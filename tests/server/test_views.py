@@ -14,6 +14,7 @@ from harness.server.hub import Hub
 from harness.server.outcome import OutcomeKind
 from harness.server.statements import execute
 from harness.server.testing import TestDatabase
+from harness.server.views import RECENT, Source
 from harness.wire import v1, v2
 from tests.server.databases import ALICE, OWNER, call, open_database, scripted
 from tests.server.peers import NOW, PeerV1, PeerV2
@@ -166,6 +167,29 @@ def test_a_view_that_fails_ends_its_subscription_alone() -> None:
     do(hub, "take", 1, 3)
     assert len(changes(alice)) == 1
     watch(alice, "SELECT * FROM fragile", set_id=1)
+
+
+def test_all_who_watch_a_view_that_fails_are_told_and_nobody_else() -> None:
+    hub = shop_hub()
+    alice, bob = peer(hub, ALICE, 1), peer(hub, BOB, 2)
+    watch(alice, "SELECT * FROM fragile WHERE pieces = 7")
+    watch(bob, "SELECT * FROM fragile", "SELECT * FROM totals", set_id=1)
+    watch(bob, "SELECT * FROM item", set_id=2)
+    do(hub, "add", Kind.food, 13)
+    (ended,) = alice.received()
+    assert (ended.query_set_id, ended.request_id) == (1, None)
+    ended_too, update = bob.received()  # the set that ended is not told of any more
+    assert (ended_too.query_set_id, list(bob.sets(update))) == (1, [2])
+    assert hub.views is not None
+    assert len(hub.views) == 0
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    hub = shop_hub()
+    assert hub.views is not None
+    for number in range(2 * RECENT):
+        hub.views.all_rows(Source("mine", Identity.from_int(number + 1)))
+    assert len(hub.views._recent) <= RECENT
 
 
 def test_nothing_is_kept_up_that_nobody_watches() -> None:
