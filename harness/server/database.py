@@ -15,43 +15,37 @@ from typing import Any
 
 from harness.errors import (
     HarnessError,
-    InternalError,
     ReducerError,
     SchemaError,
-    SqlError,
     StoreError,
     WireError,
 )
 from harness.module import Module
 from harness.module.context import (
-    AnonymousViewContext,
     Log,
     ProcedureContext,
     ReducerContext,
-    ViewContext,
 )
 from harness.server import migration, sequences
 from harness.server.changes import TableChanges
 from harness.server.engine import GUARD, IDLE, REDUCER, Engine
 from harness.server.engine import ReducerTimeout as ReducerTimeout
+from harness.server.evaluation import Evaluator
 from harness.server.journal import Journal
 from harness.server.logs import Logs
 from harness.server.outcome import CRASH, NO_CHANGES
 from harness.server.outcome import Outcome as Outcome
 from harness.server.outcome import OutcomeKind as OutcomeKind
-from harness.server.procedures import Transacting
 from harness.server.runtime import (
     Runnable,
     RunnableProcedure,
     make_handles,
     make_procedures,
-    make_readers,
     make_runnables,
     make_stores,
-    make_views,
 )
 from harness.server.schedules import Schedules
-from harness.server.views import Looked
+from harness.server.transactions import Transacting, Transactions
 from harness.wire.schema import Lifecycle, ModuleDef
 from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
 
@@ -109,13 +103,14 @@ class Database:
         self.tables = make_handles(self.stores)
         self._runnables = make_runnables(compiled)
         self._procedures = make_procedures(compiled)
-        self._views = make_views(compiled)
-        self._looked = Looked(self.stores)
-        self._readers = make_readers(self.stores, self.tables, self._looked)
-        #: Another database goes on with the data, or nobody does.
-        self.retired = False
-        #: A procedure's transaction is open.
-        self.in_transaction = False
+        #: Makes the rows of views.
+        self.evaluator = Evaluator(
+            compiled, engine, self.stores, self.tables, identity, self._view_failed
+        )
+        #: The transactions of procedures.
+        self.transactions = Transactions(
+            engine, self._reducer_context, self._take_changes, self._undo
+        )
         self._lifecycle = {
             found.lifecycle: found
             for found in self._runnables.values()
@@ -190,7 +185,7 @@ class Database:
                 # It is committed, and what failed came after: these tables are not ours any more.
                 self._engine.broken = StoreError(f"the database cannot be used any more: {error}")
             raise
-        self.retired = True
+        self.transactions.retired = True
         return new
 
     def _prepare(self, now: Timestamp, *, clear: bool = False) -> None:
@@ -239,7 +234,7 @@ class Database:
 
     def close(self) -> None:
         """Commit what the tick has done, if it still can be, and close."""
-        self.retired = True
+        self.transactions.retired = True
         try:
             if self._engine.broken is None:
                 self.commit()
@@ -352,6 +347,14 @@ class Database:
         micros = (time.perf_counter_ns() - started) // 1000
         return Outcome(OutcomeKind.COMMITTED, "", changes, micros)
 
+    def _reducer_context(
+        self, sender: Identity, connection_id: ConnectionId | None, timestamp: Timestamp
+    ) -> ReducerContext:
+        self._now = timestamp.micros
+        return ReducerContext(
+            self.tables, sender, connection_id, timestamp, self.identity, self._log
+        )
+
     # --- procedures ------------------------------------------------------------------------------
 
     def procedure(self, name: str) -> RunnableProcedure | None:
@@ -368,53 +371,13 @@ class Database:
         """What a procedure is called with; ``publish`` is told of its transactions."""
 
         def begin() -> Transacting:
-            return Transacting(self, publish, sender, connection_id, timestamp)
+            return Transacting(self.transactions, publish, sender, connection_id, timestamp)
 
         return ProcedureContext(begin, sender, connection_id, timestamp, self.identity, self._log)
 
-    def begin_transaction(
-        self, sender: Identity, connection_id: ConnectionId | None, timestamp: Timestamp
-    ) -> ReducerContext:
-        """Begin a procedure's transaction; ``end_transaction`` has to follow before anything else.
-
-        Raises ``InternalError`` if there is no database any more, or the last one did not end.
-        """
-        if self.retired:
-            raise InternalError("the database was updated or deleted while the procedure ran")
-        if self.in_transaction:
-            raise InternalError("a transaction runs already; they do not stand in each other")
-        self.in_transaction = True
-        self._now = timestamp.micros
-        return ReducerContext(
-            self.tables, sender, connection_id, timestamp, self.identity, self._log
-        )
-
-    def end_transaction(self, *, keep: bool) -> Outcome:
-        """End it, with its changes or without. Raises ``StoreError`` if storage has failed."""
-        self.in_transaction = False
-        if self._engine.broken is not None:
-            raise self._engine.broken
-        if not keep or GUARD.late is not None:
-            self._undo()
-            return Outcome(OutcomeKind.FAILED)
-        changes = self._take_changes() if self._engine.touched else NO_CHANGES
-        return Outcome(OutcomeKind.COMMITTED, "", changes)
-
-    @property
-    def left_changes(self) -> bool:
-        """Whether tables were changed, and nobody has taken the changes."""
-        return bool(self._engine.touched)
-
-    def abandon(self) -> None:
-        """Undo what a procedure has not ended. Raises ``StoreError`` if storage has failed."""
-        if self.in_transaction:
-            self.end_transaction(keep=False)
-        elif self._engine.touched:
-            self._undo()
-
     def procedure_failed(self, name: str, timestamp: Timestamp, error: BaseException) -> str:
         """Clean up behind a procedure that raised; what its caller is told."""
-        self.abandon()
+        self.transactions.abandon()
         if isinstance(error, ReducerError):
             return str(error)
         self.logs.crash(timestamp.micros, name, error)
@@ -422,52 +385,14 @@ class Database:
 
     # --- views -----------------------------------------------------------------------------------
 
-    def evaluate(
-        self, view: str, sender: Identity | None
-    ) -> tuple[list[bytes], set[str], set[tuple[tuple[str, int], Any]]]:
-        """A view's rows, encoded; and the tables and the key values that it looked at.
-
-        Raises ``SqlError`` if it fails or tries to change something.
-        """
-        found = self._views[view]
-        context: AnonymousViewContext
-        if sender is None:
-            context = AnonymousViewContext(self._readers, self.identity)
-        else:
-            context = ViewContext(self._readers, self.identity, sender)
-        engine = self._engine
-        touched = len(engine.touched)
-        self._looked.taken()
-        # It may stand within a procedure, which has a phase and a time of its own.
-        phase, late = GUARD.phase, GUARD.late
-        GUARD.late, GUARD.phase = None, REDUCER
-        try:
-            returned = found.function(context)
-            rows = (
-                [] if returned is None else returned if isinstance(returned, list) else [returned]
-            )
-            encoded = [found.row.encode(row) for row in rows]
-            GUARD.phase = IDLE
-            if len(engine.touched) > touched:
-                raise TypeError("a view changed a table")
-            if GUARD.late is not None:
-                raise ReducerTimeout(GUARD.late)  # it went on after that
-        except BaseException as error:  # a module's own code can raise anything
-            GUARD.phase, GUARD.late = phase, late
-            if engine.broken is not None:
-                raise engine.broken from error
-            self._undo()
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            self.logs.crash(self._now, view, error)
-            said = f"{type(error).__name__}: {error}"
-            raise SqlError(f"the view {view!r} failed: {said}") from error
-        GUARD.phase, GUARD.late = phase, late
-        return encoded, *self._looked.taken()
-
-    def view_row(self, view: str, data: bytes) -> Any:
-        """A view's row, decoded."""
-        return self._views[view].row.decode(data)
+    def _view_failed(self, view: str, error: BaseException) -> None:
+        """Undo and log. Raises ``StoreError`` if storage was what failed."""
+        if self._engine.broken is not None:
+            raise self._engine.broken from error
+        self._undo()
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        self.logs.crash(self._now, view, error)
 
     def _failed(self, reducer: Runnable, error: BaseException, started: int) -> Outcome:
         """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InternalError, StoreError, WireError
-from harness.module.context import ProcedureContext, ReducerContext
+from harness.module.context import ProcedureContext
 from harness.server.engine import GUARD, IDLE, REDUCER
-from harness.server.outcome import Outcome, OutcomeKind
-from harness.wire.values import ConnectionId, Identity, TimeDuration, Timestamp
+from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
     from harness.server.database import Database
@@ -50,44 +48,6 @@ class Returned:
         self.timestamp = timestamp
         self.duration = TimeDuration(micros)
         self.refused = refused
-
-
-class Transacting:
-    """One transaction of a procedure, as a context manager."""
-
-    __slots__ = ("_args", "_database", "_publish")
-
-    def __init__(
-        self,
-        database: Database,
-        publish: Callable[[Outcome], None],
-        sender: Identity,
-        connection_id: ConnectionId | None,
-        timestamp: Timestamp,
-    ) -> None:
-        self._database = database
-        self._publish = publish
-        self._args = sender, connection_id, timestamp
-
-    def __enter__(self) -> ReducerContext:
-        return self._database.begin_transaction(*self._args)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self._database.in_transaction:
-            return  # it was undone already, since the procedure waited inside of it
-        # Neither the time-out nor an error may part the end of a transaction from its telling.
-        phase, GUARD.phase = GUARD.phase, IDLE
-        try:
-            outcome = self._database.end_transaction(keep=kind is None)
-            if outcome.kind is OutcomeKind.COMMITTED:
-                self._publish(outcome)
-        finally:
-            GUARD.phase = phase
 
 
 class Run:
@@ -128,7 +88,7 @@ class Run:
             value = encode()
             if GUARD.late is not None:
                 raise InternalError(GUARD.late)
-            if self.database.in_transaction or self.database.left_changes:
+            if self.database.transactions.unfinished:
                 raise InternalError("the procedure changed tables outside of a transaction")
         except Exception as error:  # its value may be anything
             self.failed(error)
@@ -174,10 +134,10 @@ class Steps(Coroutine[Any, Any, Any]):
             found = self._run.step(run)
         except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
             raise InternalError(f"the procedure raised {type(error).__name__}") from error
-        database = self._run.database
-        if database.in_transaction or database.left_changes:
+        transactions = self._run.database.transactions
+        if transactions.unfinished:
             # It waits now: others must not find half of its changes.
-            database.abandon()
+            transactions.abandon()
             wrong = InternalError("a procedure may not wait inside of a transaction")
             return self._step(lambda: self._coroutine.throw(wrong))
         return found

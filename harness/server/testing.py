@@ -80,8 +80,8 @@ class TestDatabase:
         if name not in views:
             raise SqlError(f"there is no view {name!r}")
         anonymous = views[name].anonymous
-        rows, _, _ = self.database.evaluate(name, None if anonymous else sender)
-        return [self.database.view_row(name, row) for row in rows]
+        rows, _, _ = self.database.evaluator.rows(name, None if anonymous else sender)
+        return [self.database.evaluator.decoded(name, row) for row in rows]
 
     def procedure(
         self,

@@ -186,7 +186,7 @@ class Views:
         return live
 
     def _evaluate(self, source: Source) -> _Live:
-        return _Live(*self._database.evaluate(source.view, source.sender))
+        return _Live(*self._database.evaluator.rows(source.view, source.sender))
 
     def _keep(self, source: Source, live: _Live) -> None:
         self._live[source] = live

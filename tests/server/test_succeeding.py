@@ -37,7 +37,7 @@ def test_what_is_followed_is_followed_alive(change: str, place: str, tmp_path: P
     assert found == [(1, "n1", 1), (2, "n2", 2), (3, "n3", 3)]
     assert (new.count("thing"), new.position > database.position - 1) == (3, True)
     assert new.logs is database.logs
-    assert database.retired
+    assert database.transactions.retired
     new.commit()
     new.sync()
     new.close()
@@ -57,7 +57,7 @@ def test_what_is_refused_changes_nothing(change: str, place: str, tmp_path: Path
     with pytest.raises(SchemaError) as caught:
         database.succeed(_module(declare), program="")
     assert says in str(caught.value)
-    assert not database.retired
+    assert not database.transactions.retired
     assert sorted(database.all_rows("thing")) == before
     # It goes on: what it keeps in memory is still what the tables hold.
     assert call(database, "fill").kind is OutcomeKind.COMMITTED
