@@ -42,14 +42,15 @@ class Shelf:
 
     def __init__(self, data_dir: Path | None) -> None:
         """Raises ``StoreError`` if others could put programs into the data directory."""
-        self.data_dir = data_dir
+        # Programs are tried in another working directory.
+        self.data_dir = None if data_dir is None else data_dir.absolute()
         self._scratch: Path | None = None
         self.kept: dict[str, Kept] = {}
-        if data_dir is None:
+        if self.data_dir is None:
             return
         for name in ("databases", "programs"):
-            _private_folder(data_dir / name)
-        for path in sorted((data_dir / "databases").glob("*.json")):
+            _private_folder(self.data_dir / name)
+        for path in sorted((self.data_dir / "databases").glob("*.json")):
             kept = _record(path)
             self.kept[kept.identity] = kept
 
@@ -153,7 +154,7 @@ class Shelf:
         if self.data_dir is not None:
             return self.data_dir / "programs"
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="harness-programs-"))
+            self._scratch = Path(tempfile.mkdtemp(prefix="harness-programs-")).absolute()
         return self._scratch
 
     def close(self) -> None:

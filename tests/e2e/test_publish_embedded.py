@@ -371,6 +371,14 @@ def test_without_a_data_directory_nothing_is_left(
     assert list(running.folder().iterdir()) == []
 
 
+def test_a_data_directory_by_a_relative_path(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home.path)
+    for _ in range(2):
+        with ServerProcess(["--data-dir", "data"]) as server:
+            assert put(server, "chat", Program("chat", {"chat.py": CHAT})).status == 200
+            assert rows(server, "chat", USERS) == [[0, "first"]]
+
+
 def test_old_programs_go(home: Home) -> None:
     with home.server() as server:
         for number in range(3):
