@@ -45,6 +45,8 @@ class TableCache:
         #: References beyond the first.
         self._extra: dict[Any, int] = {}
         self._indexes: dict[tuple[int, ...], Index] = {}
+        #: Streams of changes, which end with the connection.
+        self.ends: set[Any] = set()
 
     # --- reading ---------------------------------------------------------------------------------
 

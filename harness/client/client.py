@@ -16,7 +16,7 @@ from harness.client.hearing import Hearing, Renewal
 from harness.client.link import Link
 from harness.client.names import nearest
 from harness.client.returning import Returner
-from harness.client.rows import types_of
+from harness.client.rows import Types, types_of
 from harness.client.store import Store
 from harness.client.subscriptions import Phase, Subscription
 from harness.client.tables import Tables
@@ -60,17 +60,23 @@ class Client(Link):
         row_classes: Mapping[str, type[Any]] | None = None,
         call_timeout_s: float | None = None,
         on_disconnect: Callable[[Client, str], Any] | None = None,
+        types: Types | None = None,
+        store: Store | None = None,
+        context: Callable[[Event], Any] | None = None,
     ) -> None:
+        """``types``, ``store`` and ``context`` are those of generated code, if there is any."""
         super().__init__()
         self._answer: Callable[[], asyncio.Future[Any]] = maker(self.loop)
         self.schema = schema
         self.identity: Identity
         self.connection_id: ConnectionId
         self.token: str | None = None
-        types = types_of(schema, row_classes)
-        self.store = Store(types)
-        self.db = self.store.tables
-        self._hearing = Hearing(self.store, self._greeted, lambda event: Context(self, event))
+        types = types if types is not None else types_of(schema, row_classes)
+        self.store = store if store is not None else Store(types)
+        self.db = Tables(self.store.accessors)
+        self._hearing = Hearing(
+            self.store, self._greeted, context or (lambda event: Context(self, event))
+        )
         self._reducers = {
             x.name: Function(x.name, types.parameters(x), types.args_codec(x), self.call_encoded)
             for x in schema.reducers
@@ -117,6 +123,11 @@ class Client(Link):
         self.store.on_callback_error = callback
 
     # --- the end ---------------------------------------------------------------------------------
+
+    @property
+    def closing(self) -> bool:
+        """Whether we have ended the connection ourselves."""
+        return self._closing
 
     async def close(self) -> None:
         """End the connection; what was called before is still sent.
@@ -230,19 +241,30 @@ class Client(Link):
         """What encodes a reducer's arguments. Raises ``AttributeError`` if there is none."""
         return self._reducer(reducer).encode
 
-    def call_for(self, waiter: Any, reducer: str, args: bytes) -> None:
+    def call_for(self, waiter: Any, reducer: str, args: bytes) -> int:
         """Call a reducer for a waiter of the caller's own, at a third of a future's cost.
 
         ``waiter`` has a future's ``done``, ``set_result``, ``set_exception`` and ``exception``.
         It is told as soon as the answer is applied, within the reading of its message, and may
-        call again from there. Nobody watches the time.
+        call again from there. Nobody watches the time: see ``forget``. Gives the request's id.
         """
         connection = self._connection
         if connection is None:
             raise LocalProtocolError("there is no connection")
-        connection.call_reducer(reducer, args, waiter)
+        request_id = connection.call_reducer(reducer, args, waiter)
         if not self._port.flushing:
             self._flush_soon()
+        return request_id
+
+    def procedure_for(self, waiter: Any, procedure: str, args: bytes) -> None:
+        """Call a procedure for a waiter of the caller's own, which gets the BSATN of its value."""
+        self._open().call_procedure(procedure, args, waiter)
+        self._flush_soon()
+
+    def forget(self, request_id: int) -> None:
+        """Whatever answers the call ``request_id`` is nobody's any more."""
+        if self._connection is not None:
+            self._connection.forget(request_id, self.loop.create_future())
 
     def _call_procedure(self, name: str, args: bytes) -> asyncio.Future[Any]:
         answer: asyncio.Future[bytes] = self.loop.create_future()
@@ -303,6 +325,6 @@ class Client(Link):
 
     def _call_expired(self, request_id: int, future: asyncio.Future[Any]) -> None:
         assert self._deadlines is not None
-        self._open().forget(request_id, self.loop.create_future())
+        self.forget(request_id)
         limit_s = self._deadlines.limit_s
         future.set_exception(CallTimeout(f"no answer within {limit_s:g} s; the outcome is unknown"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from harness.client.client import Client
@@ -17,17 +18,24 @@ from harness.wire.schema import ModuleDef
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
-class Connecting:
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closable)
+
+
+class Connecting(Generic[C]):
     """``await connect(…)`` gives the client; ``async with connect(…)`` closes it as well."""
 
-    def __init__(self, make: Callable[[], Awaitable[Client]]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[C]]) -> None:
         self._make = make
-        self._client: Client | None = None
+        self._client: C | None = None
 
-    def __await__(self) -> Generator[Any, None, Client]:
+    def __await__(self) -> Generator[Any, None, C]:
         return self._make().__await__()
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> C:
         self._client = await self._make()
         return self._client
 
@@ -51,7 +59,7 @@ def connect(
     call_timeout_s: float | None = None,
     reconnect: Backoff | None = None,
     on_disconnect: Callable[[Client, str], Any] | None = None,
-) -> Connecting:
+) -> Connecting[Client]:
     """Connect to a database.
 
     Args:
@@ -73,9 +81,8 @@ def connect(
     """
 
     async def make() -> Client:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
-        base, host = _base(uri)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        base, _ = _base(uri)
         known = schema if schema is not None else await _fetch(base, database, token, timeout_s)
         client = Client(
             known,
@@ -83,28 +90,57 @@ def connect(
             call_timeout_s=call_timeout_s,
             on_disconnect=on_disconnect,
         )
-        client.token = token
-        query = {"compression": compression}
-        if confirmed is not None:
-            query["confirmed"] = str(confirmed).lower()
-        if light:
-            query["light"] = "true"
-        url = f"{host}/v1/database/{quote(database, safe='')}/subscribe?{urlencode(query)}"
-        offer = _offer(protocols)
+        left = max(0.001, deadline - asyncio.get_running_loop().time())
+        way = Way(
+            uri, database, token, compression, confirmed, light, protocols, timeout_s, reconnect
+        )
+        await way.go(client, left)
+        return client
 
-        async def attach(limit_s: float = timeout_s) -> None:
+    return Connecting(make)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to get to a database; what the fields mean is said at ``connect``."""
+
+    uri: str
+    database: str
+    token: str | None = field(default=None, repr=False)
+    compression: str = "None"
+    confirmed: bool | None = None
+    light: bool = False
+    protocols: Sequence[str] = ("v3", "v2", "v1")
+    timeout_s: float = 10.0
+    reconnect: Backoff | None = None
+
+    async def go(self, client: Client, limit_s: float) -> None:
+        """Connect a client, which may come back the same way. Raises ``ConnectError``."""
+        _, host = _base(self.uri)
+        client.token = self.token
+        query = {"compression": self.compression}
+        if self.confirmed is not None:
+            query["confirmed"] = str(self.confirmed).lower()
+        if self.light:
+            query["light"] = "true"
+        name = quote(self.database, safe="")
+        url = f"{host}/v1/database/{name}/subscribe?{urlencode(query)}"
+        offer = _offer(self.protocols)
+
+        async def attach(limit_s: float = self.timeout_s) -> None:
             headers = [("Sec-WebSocket-Protocol", offer)]
             if client.token is not None:
                 headers.append(("Authorization", f"Bearer {client.token}"))
             client.renew()
             await _attach(client, url, headers, limit_s)
 
-        await attach(max(0.001, deadline - loop.time()))
-        if reconnect is not None:
-            client.returner = Returner(client, attach, reconnect)
-        return client
+        await attach(limit_s)
+        if self.reconnect is not None:
+            client.returner = Returner(client, attach, self.reconnect)
 
-    return Connecting(make)
+    async def schema(self) -> ModuleDef:
+        """The schema that the server serves. Raises ``ConnectError`` and ``SchemaError``."""
+        return await _fetch(_base(self.uri)[0], self.database, self.token, self.timeout_s)
 
 
 async def _attach(client: Client, url: str, headers: list[tuple[str, str]], limit_s: float) -> None:

@@ -40,7 +40,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Credential 
         token = environment.get(name, "").strip()
         if not token:
             continue
-        _checked(token, f"the value of {name} is no token: ")
+        checked(token, f"the value of {name} is no token: ")
         return Credential(token, f"the token in {name}", f"set {name} to one that it gave out")
     return None
 
@@ -93,7 +93,7 @@ def kept(uri: str) -> Credential | None:
         whole = False
     if not whole:
         raise StoreError(f"the identity in {path} is damaged; delete the file to get a new one")
-    _checked(token, f"the identity in {path} is damaged: ")
+    checked(token, f"the identity in {path} is damaged: ")
     return _kept(path, identity, token)
 
 
@@ -103,7 +103,7 @@ def keep(uri: str, identity: str, token: str) -> Credential:
     That is an earlier one if somebody else kept one meanwhile. Raises ``StoreError`` if there is
     no room for it.
     """
-    _checked(token, "the server gave an identity without a usable token: ")
+    checked(token, "the server gave an identity without a usable token: ")
     path = path_for(uri)
     try:
         make_folders(path.parent)
@@ -156,7 +156,7 @@ def _kept(path: Path, identity: str, token: str) -> Credential:
     )
 
 
-def _checked(token: str, what: str) -> None:
+def checked(token: str, what: str) -> None:
     """Tokens go into a header: raises ``PlanError``, without the token, if one cannot."""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise PlanError(f"{what}a token is one word of visible ASCII letters")

@@ -44,6 +44,19 @@ class Types:
             if name not in by_name:
                 raise SchemaError(nearest("table", name, by_name))
             self.bindings[by_name[name].row] = class_
+        self._forget()
+
+    @classmethod
+    def bound(cls, schema: ModuleDef, bindings: dict[int, program.Binding]) -> Types:
+        """The types of a schema whose classes are all there already, as in generated code."""
+        types = cls.__new__(cls)
+        types.schema = schema
+        types.bindings = bindings
+        types.tables = schema.tables
+        types._forget()
+        return types
+
+    def _forget(self) -> None:
         # By what they are for: hashing a whole type for each connection costs more than a look-up.
         self._codecs: dict[tuple[str, str], Codec] = {}
         self._parameters: dict[str, tuple[str, ...]] = {}

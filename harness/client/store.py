@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.client.cache import Change, TableCache
 from harness.client.rows import Types
-from harness.client.tables import TableHandle, Tables
+from harness.client.tables import TableHandle, Watched
 from harness.errors import RemoteProtocolError
 from harness.protocol.events import TableRows
 from harness.wire.program import field_names
@@ -21,15 +21,20 @@ from harness.wire.program import field_names
 _LOG = logging.getLogger("harness.client")
 
 #: Changes and whom to tell of them.
-News = list[tuple[TableHandle, list[Change]]]
+News = list[tuple[Watched, list[Change]]]
 
 
 class Store:
-    """Caches and handles by table name."""
+    """Caches and handles by table name.
 
-    def __init__(self, types: Types) -> None:
+    ``handles`` has what makes the handle of a table, by its name; None: ``TableHandle`` for all.
+    """
+
+    def __init__(
+        self, types: Types, handles: Mapping[str, Callable[[TableCache], Watched]] | None = None
+    ) -> None:
         self.caches: dict[str, TableCache] = {}
-        self._handles: dict[str, TableHandle] = {}
+        self._handles: dict[str, Watched] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         #: Called with an exception that a callback raised; logging is the default.
         self.on_callback_error: Callable[[BaseException], Any] = _log_callback
@@ -37,8 +42,10 @@ class Store:
         for table in types.tables:
             fields = field_names(types.row_class(table))
             cache = self.caches[table.name] = TableCache(table, fields, types.row_codec(table))
-            accessors[table.accessor] = self._handles[table.name] = TableHandle(cache)
-        self.tables = Tables(accessors)
+            make = TableHandle if handles is None else handles[table.name]
+            accessors[table.accessor] = self._handles[table.name] = make(cache)
+        #: Handles by accessor.
+        self.accessors: dict[str, Any] = accessors
 
     def cache(self, table: str) -> TableCache:
         """Raises ``RemoteProtocolError`` for a table that is not in the schema."""

@@ -50,6 +50,13 @@ class Subscription:
         """Whether it is over: it ended as asked, was refused, or died with the connection."""
         return self.phase is Phase.ENDED
 
+    def unsubscribe_soon(self) -> None:
+        """End it without waiting; ``ended`` says when its rows have left the cache.
+
+        Raises ``LocalProtocolError`` if it has ended or is ending already.
+        """
+        self._unsubscribe(self)
+
     async def unsubscribe(self) -> None:
         """End it; returns when its rows have left the cache.
 

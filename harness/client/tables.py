@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.client.cache import TableCache
 from harness.client.names import nearest
@@ -60,13 +60,8 @@ class Unique(IndexHandle):
         return self._cache.find(self._columns[0], value)
 
 
-class TableHandle:
-    """The cached rows of one table, and who wants to hear of changes.
-
-    Callbacks get the context first, then the row, or the old and the new one. They run after the
-    whole message was applied, and may be coroutine functions, which become tasks. An index or a
-    unique column whose name is a method here has an underscore after it.
-    """
+class Watched:
+    """The cached rows of one table, and who wants to hear of their changes."""
 
     def __init__(self, cache: TableCache) -> None:
         self._cache = cache
@@ -76,11 +71,12 @@ class TableHandle:
         definition = cache.definition
         for index in definition.indexes:
             if index.accessor is not None:
-                setattr(self, _free(index.accessor), IndexHandle(cache, index.columns))
+                setattr(self, free_name(index.accessor), IndexHandle(cache, index.columns))
         for column in definition.unique_columns():
-            setattr(self, _free(cache.fields[column]), Unique(cache, (column,)))
+            setattr(self, free_name(cache.fields[column]), Unique(cache, (column,)))
 
     def count(self) -> int:
+        """How many rows there are."""
         return len(self._cache.rows)
 
     def __len__(self) -> int:
@@ -88,6 +84,34 @@ class TableHandle:
 
     def __bool__(self) -> bool:
         return True  # a handle is there whether it has rows or not
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants to hear of changes."""
+        return bool(self._inserts or self._deletes or self._updates)
+
+    def callbacks(self, old: Any, new: Any) -> list[Registration]:
+        """Who is to hear of a row that was inserted (no old), deleted (no new) or updated.
+
+        A copy, so that callbacks may register and cancel others.
+        """
+        if old is None:
+            return self._inserts.copy()
+        return self._deletes.copy() if new is None else self._updates.copy()
+
+    if not TYPE_CHECKING:  # a type checker must not believe in every name
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(nearest("column, index or method", name, [*vars(self), *METHODS]))
+
+
+class TableHandle(Watched):
+    """A table as those see it who have no generated code for it.
+
+    Callbacks get the context first, then the row, or the old and the new one. They run after the
+    whole message was applied, and may be coroutine functions, which become tasks. An index or a
+    unique column whose name is a method here has an underscore after it.
+    """
 
     def iter(self) -> Iterator[Any]:
         """The rows. Raises ``RuntimeError`` if they change while one goes through them."""
@@ -114,29 +138,24 @@ class TableHandle:
             )
         return Registration(self._updates, callback)
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody wants to hear of changes."""
-        return bool(self._inserts or self._deletes or self._updates)
+    if TYPE_CHECKING:  # its indexes and unique columns are those of a schema read at run time
 
-    def callbacks(self, old: Any, new: Any) -> list[Registration]:
-        """Who is to hear of a row that was inserted (no old), deleted (no new) or updated.
-
-        A copy, so that callbacks may register and cancel others.
-        """
-        if old is None:
-            return self._inserts.copy()
-        return self._deletes.copy() if new is None else self._updates.copy()
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(nearest("column, index or method", name, [*vars(self), *_TAKEN]))
+        def __getattr__(self, name: str) -> Any: ...
 
 
-_TAKEN = {name for name in vars(TableHandle) if not name.startswith("_")}
+#: What handles have of their own, with generated code or without: indexes and unique columns of
+#: these names have an underscore behind them.
+METHODS = frozenset(
+    {
+        "callbacks", "changes", "count", "iter", "on_delete", "on_insert", "on_update",
+        "remove_on_delete", "remove_on_insert", "remove_on_update", "wanted",
+    }
+)  # fmt: skip
 
 
-def _free(name: str) -> str:
-    return f"{name}_" if name in _TAKEN else name
+def free_name(name: str) -> str:
+    """The attribute of a handle that an index or a unique column of this name is."""
+    return f"{name}_" if name in METHODS else name
 
 
 class Tables:
