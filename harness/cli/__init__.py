@@ -23,6 +23,7 @@ COMMANDS = {
     "client": "Measure another Python client beside ours, checked.",
     "compare": "Say whether one revision, or set of runs, is slower than another.",
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
+    "generate": "Write a typed Python client for a module or a database.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
     "publish": "Publish a module as a database on a server.",
     "report": "Make pages, pictures and tables of what was measured.",

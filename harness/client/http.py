@@ -98,8 +98,12 @@ class Http:
 
     async def schema(self, database: str, version: int = 9) -> ModuleDef:
         """What the database declares. Raises ``SchemaError`` if it cannot be understood."""
+        return schema_json.from_json(await self.definition(database, version))
+
+    async def definition(self, database: str, version: int = 9) -> Any:
+        """The same as the JSON that the server gives: V9, or V10 where it knows that."""
         path = f"{_path(database)}/schema?version={version}"
-        return schema_json.from_json(jsontext.loads(await self._text("GET", path)))
+        return jsontext.loads(await self._text("GET", path))
 
     async def publish(
         self, database: str, module: bytes, *, clear: bool = False, kind: str | None = None

@@ -1,0 +1,132 @@
+"""Expressions → text that black and isort leave as it is.
+
+Whatever fits into a line stays in one; else each part of it gets a line of its own and a comma
+behind it, which black takes as a wish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+#: Black's default, and that of isort's profile for it.
+WIDTH = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parts between brackets: a call, a tuple, a list, a dictionary."""
+
+    head: str
+    parts: tuple[Expr, ...]
+    tail: str = ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """``key: value`` of a dictionary, ``key=value`` of a call."""
+
+    key: str
+    value: Expr
+
+
+Expr: TypeAlias = str | Group | Pair
+
+
+def call(name: str, *parts: Expr) -> Group:
+    """``name(part, part)``."""
+    return Group(f"{name}(", parts)
+
+
+def row(*parts: Expr) -> Group:
+    """A tuple of at least two parts."""
+    assert len(parts) > 1
+    return Group("(", parts)
+
+
+def series(parts: Iterable[Expr]) -> Group:
+    """A list."""
+    return Group("[", tuple(parts), "]")
+
+
+def flat(expr: Expr) -> str:
+    """In one line."""
+    match expr:
+        case Group(head, parts, tail):
+            return head + ", ".join(map(flat, parts)) + tail
+        case Pair(key, value):
+            return key + flat(value)
+        case _:
+            return expr
+
+
+def render(expr: Expr, indent: int = 0, before: str = "", after: str = "") -> str:
+    """Text that starts at ``indent`` behind ``before`` and has ``after`` behind its end."""
+    line = f"{' ' * indent}{before}{flat(expr)}{after}"
+    if len(line) <= WIDTH:
+        return line
+    match expr:
+        case Pair(key, value):
+            return render(value, indent, before + key, after)
+        case Group(head, parts, tail) if parts:
+            inside = [render(part, indent + 4, "", ",") for part in parts]
+            pad = " " * indent
+            return "\n".join([f"{pad}{before}{head}", *inside, f"{pad}{tail}{after}"])
+        case _:
+            return line
+
+
+def union(name: str, parts: Sequence[str]) -> str:
+    """``Name: TypeAlias = A | B``."""
+    line = f"{name}: TypeAlias = {' | '.join(parts)}"
+    if len(line) <= WIDTH:
+        return line
+    inside = f"    {' | '.join(parts)}"
+    if len(inside) > WIDTH:
+        inside = "\n".join([f"    {parts[0]}", *(f"    | {part}" for part in parts[1:])])
+    return f"{name}: TypeAlias = (\n{inside}\n)"
+
+
+def imports(module: str, names: Iterable[str]) -> str:
+    """``from module import A, B``, sorted as isort does it."""
+    found = sorted(names, key=_isort_key)
+    line = f"from {module} import {', '.join(found)}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in found), ")"])
+
+
+def _isort_key(name: str) -> tuple[str, list[str | int], str]:
+    """Constants, then classes, then the rest; numbers by their value, capitals as small letters."""
+    kind = "B" if name[:1].isupper() else "C"
+    if name.isupper() and len(name) > 1:
+        kind = "A"
+    parts = re.split(r"(\d+)", name.lower())
+    return kind, [int(x) if x.isdigit() and x.isascii() else x for x in parts], name
+
+
+def guarded(block: str) -> str:
+    """A block at the top level; what black would break differently, it is told to leave alone."""
+    if all(len(line) <= WIDTH for line in block.splitlines()):
+        return block
+    return f"# fmt: off\n{block}\n# fmt: on"
+
+
+def quoted(text: str) -> str:
+    """A string literal, whatever the text: between double quotes where that needs no backslash."""
+    found = repr(text)
+    if found.startswith("'") and '"' not in text:
+        return f'"{found[1:-1]}"'
+    return found
+
+
+def docstring(lines: Sequence[str], indent: int = 4) -> str:
+    """Lines of prose as a docstring."""
+    pad = " " * indent
+    if len(lines) == 1:
+        return f'{pad}"""{lines[0]}"""'
+    return "\n".join(
+        [f'{pad}"""{lines[0]}', *(f"{pad}{x}".rstrip() for x in lines[1:]), f'{pad}"""']
+    )

@@ -1,0 +1,83 @@
+"""Names of a schema → names of Python.
+
+Words end as in the official generators: at ``_``, ``-``, dots and spaces, where small letters turn
+to capitals, behind an acronym, and between letters and digits. What is a name of Python already
+stays as its author wrote it.
+
+Source: `crates/codegen/src/util.rs` of SpacetimeDB 2.8.3, and the crate `convert_case`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+
+_BREAKS = re.compile(r"[\s_.\-]+")
+
+#: What generated files call their imports: nothing else in a class may have these names.
+ALIASES = frozenset({"_b", "_c", "_enum", "_q", "_s", "_t", "_types", "_uuid"})
+
+
+def words(name: str) -> list[str]:
+    """``HTTPServer`` → HTTP, Server; ``arg2`` → arg, 2."""
+    found = []
+    for part in _BREAKS.split(name):
+        start = 0
+        for at in range(1, len(part)):
+            if _ends(part, at):
+                found.append(part[start:at])
+                start = at
+        found.append(part[start:])
+    return [word for word in found if word]
+
+
+def _ends(text: str, at: int) -> bool:
+    """Whether a word ends before the letter at a place."""
+    before, letter = text[at - 1], text[at]
+    if before.isdigit() != letter.isdigit():
+        return True
+    if before.islower() and letter.isupper():
+        return True
+    after = text[at + 1] if at + 1 < len(text) else ""
+    return before.isupper() and letter.isupper() and after.islower()
+
+
+def key(name: str) -> str:
+    """Names with one key would be one name in some language: they clash."""
+    return unicodedata.normalize("NFKC", "_".join(words(name))).casefold()
+
+
+def member(name: str) -> str:
+    """A field, parameter, table or function: ``snake_case``, or as it is."""
+    name = unicodedata.normalize("NFKC", name)
+    if not (name.isidentifier() and name == name.lower()):
+        name = "_".join(word.lower() for word in words(name)) or "_"
+    if name.startswith("__") and not name.endswith("__"):
+        name = "_" + name.lstrip("_")  # two underscores are mangled in a class
+    return name
+
+
+def safe(name: str, taken: frozenset[str] | set[str] = frozenset()) -> str:
+    """The name with an underscore behind it if Python, or ``taken``, has it already."""
+    while keyword.iskeyword(name) or name in ALIASES or name in taken:
+        name += "_"
+    return name
+
+
+def class_name(*parts: str) -> str:
+    """A type: ``PascalCase``, its scope in front of it."""
+    found = ""
+    for part in parts:
+        part = unicodedata.normalize("NFKC", part)
+        if part[:1].isupper() and part.isidentifier() and "_" not in part:
+            found += part
+        else:
+            found += "".join(word[:1].upper() + word[1:].lower() for word in words(part))
+    return safe(found or "_")
+
+
+def constant(name: str) -> str:
+    """A member of an enum: ``UPPER_SNAKE``, which nothing that enums have of their own is."""
+    found = "_".join(word.upper() for word in words(unicodedata.normalize("NFKC", name)))
+    return safe(found or "_")

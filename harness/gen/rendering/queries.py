@@ -1,0 +1,56 @@
+"""``queries.py``: the columns of each table, for conditions that become SQL."""
+
+from __future__ import annotations
+
+from harness.client.query import comparable
+from harness.gen import plan as p
+from harness.gen.layout import Group, Pair, docstring, guarded, quoted
+from harness.gen.layout import render as text
+from harness.gen.rendering.spelling import annotation, head, needed, prefix_for
+from harness.wire import types as t
+
+
+def render(plan: p.Plan) -> str:
+    blocks = [guarded(_cols(table)) for table in plan.tables]
+    lines = [f"    {x.accessor}: _q.Query[_types.{x.row.name}, {x.cols}]" for x in plan.tables]
+    doc = docstring(["A query for each table and view: all its rows."])
+    blocks.append(
+        guarded(
+            "\n".join(
+                ["@final", "class Query(_q.QueryBase):", doc, *([""] if lines else []), *lines]
+            )
+        )
+    )
+    classes = Group("{", tuple(Pair(f"{quoted(x.accessor)}: ", x.cols) for x in plan.tables), "}")
+    blocks.append(text(Group("Query(", ("MODULE", classes)), 0, "query: Final = "))
+    body = "\n\n\n".join(blocks)
+    ours = ["from harness.client import query as _q"]
+    if "_t." in body:
+        ours.append("from harness.client import types as _t")
+    local = ["from . import types as _types"] if "_types." in body else []
+    local.append("from ._schema import MODULE")
+    standard = [*needed(body), "from typing import Final, final"]
+    return f"{head(standard, ours, local)}\n\n{body}\n"
+
+
+def _cols(table: p.TableItem) -> str:
+    row = f"_types.{table.row.name}"
+    lines = []
+    builtins = prefix_for(x.name for x in table.row.fields)
+    for place, field in enumerate(table.row.fields):
+        kind = "Column"
+        if _comparable(field.shape):
+            kind = "IxCol" if place in table.indexed else "Col"
+        value = annotation(field.shape, types="_types.", builtins=builtins)
+        lines.append(f"    {field.name}: _q.{kind}[{row}, {value}]")
+    return "\n".join(["@final", f"class {table.cols}(_q.ColsBase):", *(lines or ["    pass"])])
+
+
+def _comparable(shape: p.Shape) -> bool:
+    match shape:
+        case t.Scalar():
+            return comparable(shape)
+        case p.Special(type_):
+            return comparable(type_)
+        case _:
+            return False
