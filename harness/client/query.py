@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 from harness.client.names import nearest
 from harness.client.schema import Module, Table
@@ -76,11 +76,13 @@ class Column(Generic[Row, Value]):
     def __bool__(self) -> NoReturn:
         raise _no_truth()
 
-    # Otherwise Python would compare the objects and filter for nothing.
-    def __eq__(self, other: object) -> NoReturn:
-        raise TypeError(f"{self._sql} cannot be compared in SQL")
+    if not TYPE_CHECKING:  # to a type checker it is a comparison of objects: no condition
+        # Python would compare the objects, and the query would filter nothing.
+        def __eq__(self, other: object) -> NoReturn:
+            raise TypeError(f"{self._sql} cannot be compared in SQL")
 
-    __ne__ = __eq__
+        __ne__ = __eq__
+
     __hash__ = object.__hash__
 
 
@@ -182,7 +184,8 @@ class IxCol(Col[Row, Value]):
         __hash__ = object.__hash__
 
 
-Condition: TypeAlias = "Predicate[Row] | Col[Row, bool] | bool"
+#: Not any ``bool``: that is what Python makes of a column beside a value of another type.
+Condition: TypeAlias = "Predicate[Row] | Col[Row, bool] | Literal[True]"
 
 
 class On(Generic[Row, Other]):

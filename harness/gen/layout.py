@@ -109,9 +109,30 @@ def _isort_key(name: str) -> tuple[str, list[str | int], str]:
 
 def guarded(block: str) -> str:
     """A block at the top level; what black would break differently, it is told to leave alone."""
-    if all(len(line) <= WIDTH for line in block.splitlines()):
+    if all(len(line) <= WIDTH for line in _code(block)):
         return block
-    return f"# fmt: off\n{block}\n# fmt: on"
+    # The empty line keeps black and isort of one mind about how many stand above it.
+    return f"# fmt: off\n\n{block}\n# fmt: on"
+
+
+def _code(block: str) -> list[str]:
+    """The lines outside of docstrings, which nobody breaks."""
+    parts = block.split('"""')
+    return [line for part in parts[::2] for line in part.splitlines()]
+
+
+def file(top: str, blocks: Sequence[str]) -> str:
+    """Imports and what follows: two empty lines above a class, one above anything else."""
+    if not blocks:
+        return top
+    gap = "\n\n" if blocks[0].startswith(("@", "class")) else "\n"
+    return "{}{}{}\n".format(top, gap, "\n\n\n".join(blocks))
+
+
+def subscript(name: str, *parts: Expr) -> Group:
+    """``name[part, part]``, of at least two parts."""
+    assert len(parts) > 1
+    return Group(f"{name}[", parts, "]")
 
 
 def quoted(text: str) -> str:

@@ -158,14 +158,14 @@ class Planner:
 
     def _fields(
         self, where: str, owner: str, elements: Iterable[t.Element], prefixes: list[str],
-        taken: frozenset[str] = frozenset(), kind: str = "column",
+        kind: str = "column",
     ) -> tuple[p.Field, ...]:  # fmt: skip
         found = []
         for element in elements:
             wire = element.name or ""
             shown = self._renamed(*(f"{prefix}.{wire}" for prefix in prefixes))
             if shown is None:
-                shown = names.safe(names.member(wire), taken)
+                shown = names.safe(names.member(wire), {"self"})
                 if shown in self._classes:  # it would hide the class from the annotations
                     shown += "_"
             found.append(p.Field(wire, shown, self.shape(element.type, owner, wire)))
@@ -408,7 +408,7 @@ class Planner:
     def _params(self, kind: str, source: str, owner: str, params: t.Product) -> tuple[p.Field, ...]:
         return self._fields(
             f"{kind} {source!r}", owner, params.elements, [f"{kind}:{source}"],
-            frozenset({"self"}), "parameter",
+            kind="parameter",
         )  # fmt: skip
 
     def _procedures(self) -> None:

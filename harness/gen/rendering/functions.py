@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.gen import plan as p
-from harness.gen.layout import call, docstring, guarded, quoted, render, union
+from harness.gen.layout import call, docstring, file, guarded, quoted, render, union
 from harness.gen.rendering.spelling import BUILTINS, annotation, head, needed
 from harness.gen.rendering.types import fields_class
 
@@ -17,9 +17,8 @@ def reducers(plan: p.Plan) -> str:
     alias = union("Reducer", names) if names else "Reducer: TypeAlias = _t.Never"
     builtins = "_b." if BUILTINS.intersection(x.name for x in items) else ""
     methods = [_method(item, builtins) for item in items]
-    body = "\n\n\n".join(
-        [*blocks, guarded(alias), guarded(_class("Reducers", "ReducersBase", "reducer", methods))]
-    )
+    blocks += [guarded(alias), guarded(_class("Reducers", "ReducersBase", "reducer", methods))]
+    body = "\n\n\n".join(blocks)
     standard, other = needed(body), []
     if "@dataclass" in body:
         standard.append("from dataclasses import dataclass")
@@ -30,7 +29,7 @@ def reducers(plan: p.Plan) -> str:
     if "_t." in body:
         other.append("from harness.client import types as _t")
     local = ["from . import types as _types"] if "_types." in body else []
-    return f"{head(standard, other, local)}\n\n{body}\n"
+    return file(head(standard, other, local), blocks)
 
 
 def _args_class(plan: p.Plan, item: p.ReducerItem) -> str:
@@ -89,7 +88,7 @@ def procedures(plan: p.Plan) -> str:
         ours.append("from harness.client import types as _t")
     local = ["from . import types as _types"] if "_types." in body else []
     standard = [*needed(body), "from typing import final"]
-    return f"{head(standard, ours, local)}\n\n{body}\n"
+    return file(head(standard, ours, local), [body])
 
 
 def _class(name: str, base: str, kind: str, methods: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.query import comparable
 from harness.gen import plan as p
-from harness.gen.layout import Group, Pair, docstring, guarded, quoted
+from harness.gen.layout import Group, Pair, docstring, file, guarded, quoted, subscript
 from harness.gen.layout import render as text
 from harness.gen.rendering.spelling import annotation, head, needed, prefix_for
 from harness.wire import types as t
@@ -12,7 +12,10 @@ from harness.wire import types as t
 
 def render(plan: p.Plan) -> str:
     blocks = [guarded(_cols(table)) for table in plan.tables]
-    lines = [f"    {x.accessor}: _q.Query[_types.{x.row.name}, {x.cols}]" for x in plan.tables]
+    lines = [
+        text(subscript("_q.Query", f"_types.{x.row.name}", x.cols), 4, f"{x.accessor}: ")
+        for x in plan.tables
+    ]
     doc = docstring(["A query for each table and view: all its rows."])
     blocks.append(
         guarded(
@@ -30,7 +33,7 @@ def render(plan: p.Plan) -> str:
     local = ["from . import types as _types"] if "_types." in body else []
     local.append("from ._schema import MODULE")
     standard = [*needed(body), "from typing import Final, final"]
-    return f"{head(standard, ours, local)}\n\n{body}\n"
+    return file(head(standard, ours, local), blocks)
 
 
 def _cols(table: p.TableItem) -> str:
@@ -42,7 +45,7 @@ def _cols(table: p.TableItem) -> str:
         if _comparable(field.shape):
             kind = "IxCol" if place in table.indexed else "Col"
         value = annotation(field.shape, types="_types.", builtins=builtins)
-        lines.append(f"    {field.name}: _q.{kind}[{row}, {value}]")
+        lines.append(text(subscript(f"_q.{kind}", row, value), 4, f"{field.name}: "))
     return "\n".join(["@final", f"class {table.cols}(_q.ColsBase):", *(lines or ["    pass"])])
 
 

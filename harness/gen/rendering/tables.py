@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.client.tables import free_name
 from harness.gen import plan as p
-from harness.gen.layout import docstring, guarded
+from harness.gen.layout import call, docstring, file, guarded, subscript
+from harness.gen.layout import render as text_of
 from harness.gen.rendering.spelling import annotation, head, needed, renamed
 
 _BASES = {"event table": "EventTable"}
@@ -29,7 +30,7 @@ def render(plan: p.Plan) -> str:
     else:
         standard.append("from typing import final")
         local, later = [], ""
-    return f"{head(standard, ours, local)}{later}\n\n{body}\n"
+    return file(head(standard, ours, local) + later, blocks)
 
 
 def _handle(table: p.TableItem) -> str:
@@ -43,16 +44,19 @@ def _handle(table: p.TableItem) -> str:
     for column in table.unique:
         field = table.row.fields[column]
         key = annotation(field.shape, types="_types.")
-        lines.append(f"    {free_name(field.name)}: _c.UniqueIndex[{row}, {key}]")
+        kind = subscript("_c.UniqueIndex", row, key)
+        lines.append(text_of(kind, 4, f"{free_name(field.name)}: "))
     for index in table.indexes:
         kinds = [annotation(shape, types="_types.") for shape in index.shapes]
         prefixes = " | ".join(f"tuple[{', '.join(kinds[: n + 1])}]" for n in range(len(kinds)))
         accessor = free_name(index.accessor)
-        lines.append(f"    {accessor}: _c.Index[{row}, {kinds[0]}, {prefixes}]")
+        kind = subscript("_c.Index", row, kinds[0], prefixes)
+        lines.append(text_of(kind, 4, f"{accessor}: "))
     members = [
         (table.row.fields[x].wire, free_name(table.row.fields[x].name)) for x in table.unique
     ]
     notes = renamed(members)
     doc = docstring([said, "", *notes] if notes else [said])
-    head_line = f'class {table.handle}(_c.{base}[{row}, "EventContext"]):'
+    derived = call(table.handle, subscript(f"_c.{base}", row, '"EventContext"'))
+    head_line = text_of(derived, 0, "class ", ":")
     return "\n".join(["@final", head_line, doc, *([""] if lines else []), *lines])

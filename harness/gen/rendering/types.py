@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.gen import plan as p
-from harness.gen.layout import WIDTH, docstring, guarded, union
+from harness.gen.layout import docstring, file, guarded, quoted, union
 from harness.gen.rendering.spelling import (
     annotation,
     class_line,
@@ -37,7 +37,7 @@ def render(plan: p.Plan) -> str:
     if "_t." in body:
         other.append("from harness.client import types as _t")
     top = head(standard, other)
-    return f"{top}\n\n{body}\n" if body else top
+    return file(top, blocks)
 
 
 def _late(type_: p.NamedType) -> bool:
@@ -89,14 +89,20 @@ def _doc(name: str, source: str, members: list[tuple[str, str]]) -> list[str]:
     return [docstring(said if len(said) == 1 else [said[0], "", *said[1:]]), ""]
 
 
+def _alias(plan: p.Plan, name: str) -> str:
+    """attrs would leave out the underscore in front of a name: ``_from`` would become a keyword."""
+    hidden = plan.row_class == "attrs" and name.startswith("_")
+    return f" = attrs.field(alias={quoted(name)})" if hidden else ""
+
+
 def fields_class(plan: p.Plan, name: str, fields: tuple[p.Field, ...], source: str) -> str:
     """A class with these fields."""
     doc = _doc(name, source, [(x.wire, x.name) for x in fields])
     builtins = prefix_for(x.name for x in fields)
-    lines = [f"    {x.name}: {annotation(x.shape, builtins=builtins)}" for x in fields]
+    lines = [
+        f"    {x.name}: {annotation(x.shape, builtins=builtins)}{_alias(plan, x.name)}"
+        for x in fields
+    ]
     if not fields:
         doc = doc[:1] or [docstring(["It has no fields."])]
     return classes(plan) + "\n".join([class_line(plan, name), *doc, *lines])
-
-
-__all__ = ["WIDTH", "fields_class", "render"]

@@ -1,0 +1,206 @@
+"""Schemas that the tests of generated code share, and how to make and import their packages."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from harness.gen.generating import Package, package
+from harness.gen.planning import Options
+from harness.module import load
+from harness.wire import schema as s
+from harness.wire import schema_json
+from harness.wire import types as t
+from tests.gen import sdk_test
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = Path(__file__).parent
+BTREE = s.IndexAlgorithm.BTREE
+
+
+def v9(module: s.ModuleDef) -> dict[str, Any]:
+    return {"V9": schema_json.to_v9(module)}
+
+
+def v10(module: s.ModuleDef) -> dict[str, Any]:
+    return {"V10": schema_json.to_v10(module)}
+
+
+def definition(*types: tuple[str, t.Type], **parts: Any) -> s.ModuleDef:
+    """A module of these named types."""
+    return s.ModuleDef(
+        t.Typespace(tuple(type_ for _, type_ in types)),
+        types=tuple(s.TypeDef((), name, place) for place, (name, _) in enumerate(types)),
+        **parts,
+    )
+
+
+def table(name: str, row: int, key: int | None = None, **parts: Any) -> s.TableDef:
+    """A public table; a primary key brings its constraint and its index."""
+    if key is not None:
+        parts["indexes"] = (
+            s.IndexDef(f"{name}_{key}_idx_btree", None, BTREE, (key,)), *parts.get("indexes", ()),
+        )  # fmt: skip
+        parts["uniques"] = (s.UniqueDef(f"{name}_{key}_key", (key,)), *parts.get("uniques", ()))
+    return s.TableDef(name, name, row, key, **{"public": True, **parts})
+
+
+def reducer(name: str, **params: t.Type) -> s.ReducerDef:
+    return s.ReducerDef(name, name, t.product(**params))
+
+
+def chat() -> s.ModuleDef:
+    return load(HERE / "chat.py").definition()
+
+
+def bench() -> s.ModuleDef:
+    return load("harness.module.bench").definition()
+
+
+def empty() -> s.ModuleDef:
+    return s.ModuleDef(t.Typespace())
+
+
+def every_nesting() -> s.ModuleDef:
+    """Each kind of type inside each kind of type, and types without names inside of others."""
+    inline = t.product(x=t.I32, deeper=t.product(y=t.option(t.STRING)))
+    choice = t.sum_of(None_=t.UNIT, One=t.U8, Many=t.Array(t.product(z=t.U16)))
+    fields: dict[str, t.Type] = {
+        **{kind.name.lower(): t.Scalar(kind) for kind in t.Kind},
+        "identity": t.IDENTITY, "connection": t.CONNECTION_ID, "uuid": t.UUID,
+        "at": t.TIMESTAMP, "span": t.TIME_DURATION, "due": t.SCHEDULE_AT, "raw": t.BYTES,
+        "unit": t.UNIT, "maybe": t.option(t.U32), "maybe_maybe": t.option(t.option(t.U32)),
+        "maybe_unit": t.option(t.UNIT), "lists": t.Array(t.Array(t.option(t.Array(t.U16)))),
+        "outcome": t.result(t.U32, t.STRING), "outcomes": t.Array(t.result(t.UNIT, t.Ref(1))),
+        "shape": t.Ref(1), "colour": t.Ref(2), "tree": t.Ref(3), "inline": inline,
+        "choice": choice, "twice": t.result(t.product(a=t.U8), t.product(a=t.U8)),
+    }  # fmt: skip
+    return definition(
+        ("Everything", t.product(**fields)),
+        ("Shape", t.sum_of(Circle=t.F32, Box=t.product(w=t.F64, h=t.F64), Nothing=t.UNIT)),
+        ("Colour", t.sum_of(red=t.UNIT, darkGreen=t.UNIT, BLUE=t.UNIT)),
+        ("Tree", t.sum_of(Leaf=t.U32, Node=t.Array(t.Ref(3)), Empty=t.UNIT)),
+        ("Odd", t.product(even=t.option(t.Ref(5)))),
+        ("Even", t.product(odd=t.Array(t.Ref(4)))),
+        ("Lone", t.sum_of(Only=t.STRING)),
+        ("Nobody", t.NEVER),
+        ("Blank", t.UNIT),
+        tables=(table("everything", 0), table("odd", 4)),
+        reducers=(
+            reducer("set_everything", all=t.Ref(0), rest=t.Array(t.Ref(0))),
+            reducer("plant", tree=t.Ref(3), lone=t.Ref(6), inline=t.product(p=t.U8)),
+        ),
+        procedures=(
+            s.ProcedureDef("count", "count", t.product(shape=t.Ref(1)), t.option(t.Ref(3))),
+            s.ProcedureDef("pair", "pair", t.UNIT, t.product(a=t.U8, b=t.STRING)),
+        ),
+    )
+
+
+def module_test() -> s.ModuleDef:
+    """Scopes, one row type in two tables, private tables, views, event tables, indexes."""
+    types = t.Typespace(
+        (
+            t.product(id=t.U32, name=t.STRING, seen=t.TIMESTAMP),
+            t.sum_of(Foo=t.UNIT, Bar=t.UNIT),
+            t.product(field=t.STRING),
+            t.product(id=t.U64, kind=t.Ref(1), ratio=t.F32),
+        )
+    )
+    by_kind = s.IndexDef("score_kind_id_idx_btree", "by_kind", BTREE, (1, 0))
+    return s.ModuleDef(
+        types,
+        (
+            table("player", 0, 0),
+            table("logged_out_player", 0, 0),
+            table("test_f", 2),
+            table("secret", 2, public=False),
+            table("score", 3, indexes=(by_kind, s.IndexDef("r", "by_ratio", BTREE, (2,)))),
+            table("shot", 3, event=True),
+        ),
+        (
+            reducer("say_hello"),
+            s.ReducerDef("init", "init", t.UNIT, s.Lifecycle.INIT),
+            reducer("test", arg=t.Ref(0), arg2=t.Ref(1), arg3=t.Array(t.Ref(3))),
+        ),
+        (
+            s.TypeDef((), "Player", 0), s.TypeDef(("Namespace",), "TestC", 1),
+            s.TypeDef((), "TestFoobar", 2), s.TypeDef((), "Score", 3),
+        ),
+        views=(
+            s.ViewDef("me", "me", 0, True, False, t.UNIT, t.option(t.Ref(0)), ("id",)),
+            s.ViewDef("best", "best", 1, True, True, t.UNIT, t.Array(t.Ref(3))),
+        ),
+    )  # fmt: skip
+
+
+def keywords() -> s.ModuleDef:
+    """Names that Python, or the package, has already."""
+    row = t.product(
+        **{"class": t.U32, "from": t.STRING, "None": t.BOOL, "match": t.U8, "str": t.STRING,
+           "list": t.Array(t.STRING), "_t": t.I8, "__private": t.U16, "self": t.U64,
+           "camelCase": t.F32, "HTTPServer": t.F64}
+    )  # fmt: skip
+    return definition(
+        ("Class", row),
+        ("Reducer", t.product(event=t.U8)),
+        ("Enum", t.sum_of(**{"None": t.UNIT, "mro": t.UNIT, "name": t.UNIT})),
+        ("list", t.product(count=t.Ref(2))),
+        tables=(
+            table("class", 0, 0, indexes=(s.IndexDef("i", "count", BTREE, (3,)),)),
+            table("reducer", 1),
+            table("iter", 3),
+        ),
+        reducers=(
+            reducer("import", **{"self": t.U8, "lambda": t.Array(t.STRING), "str": t.STRING}),
+            reducer("list", names=t.Array(t.STRING)),
+            reducer("with_options", timeout=t.U8),
+            reducer("reducer", _c=t.Ref(1)),
+        ),
+        procedures=(s.ProcedureDef("async", "async", t.product(await_=t.U8), t.STRING),),
+    )
+
+
+SCHEMAS = {
+    "chat": chat,
+    "bench": bench,
+    "empty": empty,
+    "every_nesting": every_nesting,
+    "module_test": module_test,
+    "keywords": keywords,
+    "sdk_test": sdk_test.definition,
+}
+#: Those whose whole output stands in goldens.
+GOLDENS = ("chat", "empty", "every_nesting", "module_test", "keywords")
+
+
+def made(module: s.ModuleDef, row_class: str = "msgspec", **options: Any) -> Package:
+    """The package for a definition, by way of its JSON."""
+    return package(v10(module), Options(row_class, **options))
+
+
+def write(found: Package, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in found.files.items():
+        (folder / name).write_bytes(text.encode())
+    return folder
+
+
+@contextmanager
+def imported(found: Package, folder: Path) -> Iterator[ModuleType]:
+    """The package, imported under a name of its own; gone afterwards."""
+    name = f"bindings_{abs(hash(str(folder))):x}"
+    write(found, folder / name)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(str(folder))
+        for key in [key for key in sys.modules if key.partition(".")[0] == name]:
+            del sys.modules[key]
