@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from harness.client.indexes import Index
 from harness.errors import RemoteProtocolError
@@ -86,8 +86,8 @@ class TableCache:
                 changes = self._apply_quickly(come, gone, wanted)
                 if changes is not None:
                     return changes
-        inserts = [x.inserts for x in updates if x.inserts is not None and x.inserts.rows_data]
-        deletes = [x.deletes for x in updates if x.deletes is not None and x.deletes.rows_data]
+        inserts = [x.inserts for x in updates if _holds(x.inserts)]
+        deletes = [x.deletes for x in updates if _holds(x.deletes)]
         if updates[0].event or self.definition.event:
             return [Change(None, row) for part in inserts for row in part.decode(self.codec)]
         if self._key is None:
@@ -138,7 +138,7 @@ class TableCache:
         return self._changed(old, None, wanted) if wanted or self._indexes else []
 
     def _keys(self, list_: RowList | None, rows: list[Any] | None) -> list[Any]:
-        if list_ is None or not list_.rows_data:
+        if not _holds(list_):
             return []
         if self._key is None:
             return list_.slices()
@@ -292,12 +292,21 @@ class TableCache:
         return iter(self.rows.values())
 
 
+def _holds(list_: RowList | None) -> TypeGuard[RowList]:
+    """Whether there are rows, or bytes, which have to be rows then. A row may have no bytes."""
+    return list_ is not None and bool(list_.rows_data or len(list_))
+
+
 def _only_row(list_: RowList) -> bytes | None:
-    """The only row of a list, ``b""`` for an empty list, None for more rows or a strange hint."""
+    """The only row of a list, ``b""`` for an empty list, None for more rows or a strange hint.
+
+    Also None for a row without bytes, which would look like no row.
+    """
     data, hint = list_.rows_data, list_.size_hint
     if type(hint) is FixedSize:
         return data if hint.size == len(data) or not data else None
-    return data if hint.offsets == _START or not data else None  # type: ignore[union-attr]  # the other hint
+    offsets = hint.offsets  # type: ignore[union-attr]  # the other hint
+    return data if (offsets == _START if data else not offsets) else None
 
 
 _START = [0]
