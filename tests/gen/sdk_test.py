@@ -9,6 +9,8 @@ Source of the list: `modules/sdk-test/src/lib.rs` of SpacetimeDB.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.wire import schema as s
 from harness.wire import types as t
 
@@ -175,32 +177,50 @@ def _vec(name: str) -> str:
     return "bytes" if name == "u8" else f"list[{python(name)}]"
 
 
-def source() -> str:
-    """The module in Python."""
-    every = "".join(f"    {x}: {python(n)}\n" for x, n in zip(LETTERS, EVERY, strict=False))
-    vectors = "".join(f"    {x}: {_vec(n)}\n" for x, n in zip(LETTERS, EVERY, strict=False))
-    parts = [_HEAD.format(every=every, vectors=vectors)]
-    payloads = [*SCALARS, "bytes", "ints", "strings", "simple_enums"]
-    types = {"bytes": "bytes", "ints": "list[i32]", "strings": "list[str]",
-             "simple_enums": "list[SimpleEnum]"}  # fmt: skip
-    for name in payloads:
-        annotation = types.get(name) or python(name)
-        parts.append(f"@product\nclass With{pascal(name)}:\n    value: {annotation}\n")
-    classes = ", ".join(f"With{pascal(name)}" for name in payloads)
-    parts.append(f'EnumWithPayload = sum_type("EnumWithPayload", {classes})\n')
-    parts += [_stored(f"one_{name}", {COLUMN[name]: python(name)}) for name in HELD]
-    parts += [_stored(f"vec_{name}", {COLUMN[name]: _vec(name)}) for name in HELD]
+def source(*, compiled: bool = False) -> str:
+    """The module in Python; ``compiled`` leaves out what has no compiled form: integers of more
+    than 64 bits, and sums with contents.
+    """
+
+    def kept(names: Iterable[str]) -> list[str]:
+        left_out = ("128", "256", "payload") if compiled else ()
+        return [name for name in names if not name.endswith(left_out or "?")]
+
+    every = kept(EVERY)
+    parts = [
+        _HEAD.format(
+            every="".join(f"    {x}: {python(n)}\n" for x, n in zip(LETTERS, every, strict=False)),
+            vectors="".join(f"    {x}: {_vec(n)}\n" for x, n in zip(LETTERS, every, strict=False)),
+        )
+    ]
+    if not compiled:
+        parts += _payloads()
+    parts += [_stored(f"one_{name}", {COLUMN[name]: python(name)}) for name in kept(HELD)]
+    parts += [_stored(f"vec_{name}", {COLUMN[name]: _vec(name)}) for name in kept(HELD)]
     parts += [_stored(f"option_{x}", {COLUMN[x]: f"{python(x)} | None"}) for x in OPTIONS]
     parts.append(_stored("option_vec_option_i32", {"v": "list[i32 | None] | None"}))
     for key in ("unique", "pk"):
-        for name in KEYS:
+        for name in kept(KEYS):
             columns = {COLUMN[name]: python(name), "data": "i32"}
             parts.append(_stored(f"{key}_{name}", columns, key))
-    large = [*EVERY[:16], "simple_enum", "enum_with_payload", *STRUCTS]
+    large = kept([*EVERY[:16], "simple_enum", "enum_with_payload", *STRUCTS])
     columns = {x: python(name) for x, name in zip(LETTERS, large, strict=False)}
     parts.append(_stored("large_table", columns))
     parts.append(_stored("table_holds_table", {"a": "OneU8", "b": "VecU8"}))
     return "\n\n".join(parts)
+
+
+def _payloads() -> list[str]:
+    """The sum with contents, and a class for each variant."""
+    types = {"bytes": "bytes", "ints": "list[i32]", "strings": "list[str]",
+             "simple_enums": "list[SimpleEnum]"}  # fmt: skip
+    names = [*SCALARS, *types]
+    parts = [
+        f"@product\nclass With{pascal(name)}:\n    value: {types.get(name) or python(name)}\n"
+        for name in names
+    ]
+    classes = ", ".join(f"With{pascal(name)}" for name in names)
+    return [*parts, f'EnumWithPayload = sum_type("EnumWithPayload", {classes})\n']
 
 
 def _stored(name: str, columns: dict[str, str], key: str = "") -> str:

@@ -44,10 +44,16 @@ def server(source: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="module")
-def standalone(source: Path) -> Iterator[Standalone]:
-    program = real.server()
-    wasm = compiler.build(load(source)).wasm
-    with Standalone(program, wasm=wasm) as running:
+def wasm(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("module") / "bench.py"
+    path.write_text(sdk_test.source(compiled=True))
+    return compiler.build(load(path)).wasm
+
+
+@pytest.fixture
+def standalone(wasm: bytes) -> Iterator[Standalone]:
+    """A new one each time: 1.2.0 does not say how many rows without bytes there were before."""
+    with Standalone(real.server(), wasm=wasm) as running:
         yield running
 
 
@@ -186,4 +192,4 @@ def test_every_type_round_trips_on_a_real_server(
     assert "typespace" in json  # 1.2.0 knows V9 alone
     with schemas.imported(package(json, Options(row_class)), tmp_path) as bindings:
         seed = ROW_CLASSES.index(row_class)
-        assert asyncio.run(story(bindings, standalone.uri, "v1", seed)) > 100
+        assert asyncio.run(story(bindings, standalone.uri, "v1", seed)) > 80
