@@ -10,7 +10,7 @@ from harness.errors import PlanError
 
 NAMES = (
     "throughput", "tables", "latency", "memory", "concurrency", "connection",
-    "codec", "cache", "peers", "scale",
+    "codec", "cache", "toolchain", "peers", "scale",
 )  # fmt: skip
 
 #: Measured for the history of commits alone, by asv.

@@ -10,8 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-import msgspec
-
+from harness.bindings.bench.types import Item as Item
 from harness.errors import PlanError
 from harness.records import Workload
 
@@ -24,18 +23,6 @@ Row: TypeAlias = tuple[Any, ...]
 FILL_BATCH = 1_000
 #: What each account holds at first: so much that no transfer of a run can fail.
 BALANCE = 1_000_000_000
-
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """A row of the table ``item``, as the argument of ``insert_items``."""
-
-    id: int
-    x: float
-    y: float
-    z: float
-    hp: int
-    alive: bool
-    name: str
 
 
 def item(id: int, salt: int = 0) -> Row:

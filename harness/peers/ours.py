@@ -8,26 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-import msgspec
-
 import harness
+from harness.bindings.bench.types import Item
 from harness.client import Client, connect
 from harness.client.http import Http
 from harness.peers import driving
 from harness.wire import codec
 from harness.wire.schema import ModuleDef
-
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``item``, as the client's users declare it."""
-
-    id: int
-    x: float
-    y: float
-    z: float
-    hp: int
-    alive: bool
-    name: str
 
 
 class Connection:

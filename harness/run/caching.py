@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from harness.bindings.bench import REMOTE_MODULE
 from harness.client.cache import TableCache
-from harness.client.rows import Types
 from harness.load.workloads import Row, item
-from harness.module import load
 from harness.protocol.events import TableRows
 from harness.records import Check, LoadShape, Metric
 from harness.run import oracle
 from harness.run.exchange import Finding, Job
 from harness.stats import consistency
+from harness.wire.program import field_names
 from harness.wire.rows import RowList, row_list
 
 #: Fewest repetitions from which a rate is taken.
@@ -29,12 +29,11 @@ class Bench:
     """A cache of the table `item`, and encoded rows to feed it with."""
 
     def __init__(self, rows: int) -> None:
-        definition = load("harness.module.bench").definition()
-        types = Types(definition)
-        table = next(table for table in definition.tables if table.name == "item")
+        types = REMOTE_MODULE.codecs
+        table = types.schema.table("item")
         row_class = types.row_class(table)
         self.codec = types.row_codec(table)
-        self.cache = TableCache(table, row_class.__struct_fields__, self.codec)
+        self.cache = TableCache(table, field_names(row_class), self.codec)
         self.old: list[Row] = [item(id) for id in range(rows)]
         self.new: list[Row] = [item(id, 1) for id in range(rows)]
         old = [self._list(row_class(*row)) for row in self.old]

@@ -9,17 +9,15 @@ from typing import Any
 
 import pyperf
 
-from harness.client.rows import Types
+from harness.bindings.bench import REMOTE_MODULE
 from harness.load.workloads import item
-from harness.module import load
 from harness.wire.codec import Codec
 
 
 def rows_of(table_name: str, count: int) -> tuple[Codec, list[Any]]:
     """The codec of a table of the bench module, and as many of its rows."""
-    definition = load("harness.module.bench").definition()
-    types = Types(definition)
-    table = next(table for table in definition.tables if table.name == table_name)
+    types = REMOTE_MODULE.codecs
+    table = types.schema.table(table_name)
     row_class = types.row_class(table)
     values = (item(id) if table_name == "item" else (id, id * 1_000) for id in range(count))
     return types.row_codec(table), [row_class(*row) for row in values]

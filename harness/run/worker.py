@@ -33,6 +33,7 @@ EXERCISES = {
     "codec": "coding",
     "peer": "peers",
     "client": "client_turns",
+    "command": "commands",
 }  # fmt: skip
 
 

@@ -6,21 +6,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
+from harness.bindings.bench.types import Item
 from harness.client import Client, connect
-
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``item``, as the client's users declare it."""
-
-    id: int
-    x: float
-    y: float
-    z: float
-    hp: int
-    alive: bool
-    name: str
 
 
 def _loop() -> asyncio.AbstractEventLoop:
