@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.errors import HarnessError, SchemaError
-from harness.gen.planning import view_row
+from harness.gen.planning import has_class, view_row
 from harness.module.problems import Problems
 from harness.wire import codec, program
 from harness.wire import schema as s
@@ -119,9 +119,9 @@ class _Checks(Problems):
                 inside.add(after)
 
     def _next(self, index: int) -> list[int]:
-        """Unnamed types that a type refers to; a product or sum with a name ends the way."""
+        """What a type refers to, unless it has a name and a class of its own: that ends the way."""
         type_ = self.space.types[index]
-        if index in self.named and isinstance(type_, t.Product | t.Sum):
+        if index in self.named and has_class(type_):
             return []
         found: list[int] = []
         waiting = [type_]

@@ -135,7 +135,7 @@ class Planner:
     def _named(self, index: int) -> None:
         source, name = self._sources[index], self._names[index]
         type_ = self.module.typespace.resolve(t.Ref(index))
-        if type_ in _SPECIAL - {t.UNIT} or self._as_option(type_) or not _has_class(type_):
+        if not has_class(type_):
             self._add(p.AliasType(name, self.shape(type_, name, ""), source))
         elif isinstance(type_, t.Product):
             self._product(name, source, type_, self._row_tables.get(index, []))
@@ -145,9 +145,6 @@ class Planner:
     def _add(self, type_: p.NamedType) -> None:
         self.plan.types.append(type_)
         self._by_name[type_.name] = type_
-
-    def _as_option(self, type_: t.Type) -> bool:
-        return t.option_payload(type_) is not None or t.result_payloads(type_) is not None
 
     def _product(self, name: str, source: str, type_: t.Product, tables: list[s.TableDef]) -> None:
         prefixes = [f"type:{source}", *(f"table:{x.accessor}" for x in tables)]
@@ -205,8 +202,7 @@ class Planner:
         if isinstance(type_, t.Ref):
             index = self._place(type_.index)
             target = self.module.typespace.resolve(type_)
-            plain = target in _SPECIAL - {t.UNIT} or self._as_option(target)
-            if index in self._names and not plain and _has_class(target):
+            if index in self._names and has_class(target):
                 return p.Named(self._names[index])
             type_ = target
         if isinstance(type_, t.Scalar):
@@ -439,5 +435,10 @@ def view_row(module: s.ModuleDef, view: s.ViewDef) -> int | None:
     return row.index if isinstance(row, t.Ref) else None
 
 
-def _has_class(type_: t.Type) -> bool:
-    return isinstance(type_, t.Product) or (isinstance(type_, t.Sum) and bool(type_.variants))
+def has_class(type_: t.Type) -> bool:
+    """Whether a type with a name is a class, or a union of some; others are only called so."""
+    if isinstance(type_, t.Product):
+        return type_ == t.UNIT or type_ not in _SPECIAL
+    if not isinstance(type_, t.Sum) or not type_.variants or type_ in _SPECIAL:
+        return False
+    return t.option_payload(type_) is None and t.result_payloads(type_) is None
