@@ -164,6 +164,7 @@ def write(placement: Placement) -> None:
     folder = placement.folder
     made = [x for x in (folder, *folder.parents) if not x.exists()]
     ready: list[tuple[Path, Path]] = []
+    replaced: list[tuple[Path, bytes | None]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -172,8 +173,10 @@ def write(placement: Placement) -> None:
             ready.append((temporary, folder / name))
             temporary.write_bytes(text.encode())
         for temporary, path in ready:
+            replaced.append((path, path.read_bytes() if path.is_file() else None))
             temporary.replace(path)
     except OSError as error:
+        _take_back(replaced)
         for temporary, _ in ready:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -182,6 +185,16 @@ def write(placement: Placement) -> None:
                 path.rmdir()
         why = error.strerror or str(error)
         raise StoreError(f"cannot write to {folder}: {why}; name another folder with -o") from None
+
+
+def _take_back(replaced: list[tuple[Path, bytes | None]]) -> None:
+    """Put back what was there before, as far as the file system still lets us."""
+    for path, before in replaced:
+        with contextlib.suppress(OSError):
+            if before is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != before:
+                path.write_bytes(before)
 
 
 def _sweep(folder: Path) -> None:

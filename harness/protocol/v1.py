@@ -126,7 +126,10 @@ class ConnectionV1(Connection):
         if isinstance(status, v1.Committed):
             return Called(waiter, updates, message.timestamp)
         if isinstance(status, v1.Failed):
-            return Called(waiter, _NOTHING, message.timestamp, status.error, info.request_id != 0)
+            # 1.2.0 answers a refusal as it answers a call that never ran, with the request id 0;
+            # but then it names what it ran, and says what that cost.
+            ran = bool(info.request_id or info.args or message.energy_quanta_used)
+            return Called(waiter, _NOTHING, message.timestamp, status.error, ran)
         return Called(waiter, _NOTHING, message.timestamp, "the reducer ran out of energy")
 
     def _oldest(self, name: str) -> int:

@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import brotli
+import msgspec
 import pytest
 
 from harness.errors import RemoteProtocolError, WireError
@@ -44,6 +45,22 @@ def test_a_call_that_never_ran_is_the_oldest_of_its_name() -> None:
     assert (event.waiter, event.by_module) == ("first", False)
     assert one(connection, script, script.rejected(0, "add", "again")).waiter == "second"
     assert list(connection.calls.values()) == ["o"]
+
+
+@pytest.mark.parametrize(("args", "energy"), [(b"\0\0\0\0", 0), (b"", 236_000)])
+def test_a_refusal_of_1_2_0_has_no_request_id_and_says_that_it_ran(
+    args: bytes, energy: int
+) -> None:
+    connection, script = pair("v1")
+    connection.call_reducer("add", b"", "first")
+    message = script.rejected(0, "add", "no")
+    message = msgspec.structs.replace(
+        message,
+        reducer_call=msgspec.structs.replace(message.reducer_call, args=args),
+        energy_quanta_used=energy,
+    )
+    event = one(connection, script, message)
+    assert (event.waiter, event.error, event.by_module) == ("first", "no", True)
 
 
 def test_an_answered_call_is_not_the_oldest_any_more() -> None:
