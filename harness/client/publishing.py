@@ -148,9 +148,9 @@ def _embedded_refusal(status: int, said: str, credential: Credential) -> str:
         return f"the server does not accept {credential.origin}; {credential.renewal}"
     if status == 403 and "only who started this server" in said:
         return (
-            "only who started this server may publish to it, and it does not know "
-            f"{credential.origin} as such; use the user account that it runs under, without "
-            "SPACETIMEDB_TOKEN"
+            f"only who started this server may publish to it, and {credential.origin} is not that "
+            "user's; publish from the account that it runs under, without SPACETIMEDB_TOKEN and "
+            "--anonymous"
         )
     if said.startswith(_MIGRATION):
         return f"{said}; --clear publishes all the same and deletes the data"

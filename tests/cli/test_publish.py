@@ -259,9 +259,9 @@ MIGRATION = "Database update rejected: the new column 'x' has no default"
          "the server does not accept the owner's token of the server that runs there; start the "
          "server again\n"),
         (403, "c2 is not authorized: only who started this server may publish",
-         "only who started this server may publish to it, and it does not know the owner's token "
-         "of the server that runs there as such; use the user account that it runs under, without "
-         "SPACETIMEDB_TOKEN\n"),
+         "only who started this server may publish to it, and the owner's token of the server that "
+         "runs there is not that user's; publish from the account that it runs under, without "
+         "SPACETIMEDB_TOKEN and --anonymous\n"),
         (403, "this server listens on 0.0.0.0", "this server listens on 0.0.0.0\n"),
         (400, MIGRATION, f"{MIGRATION}; --clear publishes all the same and deletes the data\n"),
         (400, "chat.py:1: wrong\nchat.py:2: wrong", "chat.py:1: wrong chat.py:2: wrong\n"),
