@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InternalError, StoreError, WireError
 from harness.module.context import ProcedureContext
-from harness.server.engine import GUARD, IDLE, REDUCER
+from harness.server.engine import GUARD, IDLE, REDUCER, ReducerTimeout
 from harness.wire.values import TimeDuration, Timestamp
 
 if TYPE_CHECKING:
@@ -76,18 +76,23 @@ class Run:
             watchdog.begin()
         GUARD.phase = REDUCER
         try:
-            return run()
+            found = run()
+        except StopIteration:  # the last step of a coroutine
+            if GUARD.late is not None:
+                raise ReducerTimeout(GUARD.late) from None
+            raise
         finally:
             GUARD.phase = IDLE
             if watchdog is not None:
                 watchdog.end()
+        if GUARD.late is not None:
+            raise ReducerTimeout(GUARD.late)  # it went on after that
+        return found
 
     def returned(self, encode: Callable[[], bytes]) -> None:
         """It has returned; ``encode`` gives the bytes of its value."""
         try:
             value = encode()
-            if GUARD.late is not None:
-                raise InternalError(GUARD.late)
             if self.database.transactions.unfinished:
                 raise InternalError("the procedure changed tables outside of a transaction")
         except Exception as error:  # its value may be anything

@@ -161,7 +161,9 @@ def _to_its_end(
 
     try:
         value = asyncio.run(run())
-    except Exception as error:  # a module's own code can raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module's own code can raise anything
         then(None, error)
     else:
         then(value, None)

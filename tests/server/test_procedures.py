@@ -10,6 +10,8 @@ import pytest
 
 from harness.errors import InternalError, ReducerError
 from harness.module import Module, ProcedureContext, ReducerContext, column, u32
+from harness.server.database import interrupt
+from harness.server.engine import GUARD, ReducerTimeout
 from harness.server.hub import Hub
 from harness.server.outcome import CRASH
 from harness.server.procedures import LIMIT, Returned
@@ -137,6 +139,14 @@ def _left_open(ctx: ProcedureContext, thing: Any) -> Any:
     return 1
 
 
+def _goes_on(ctx: ProcedureContext, thing: Any) -> Any:
+    try:
+        interrupt("too long")
+    except ReducerTimeout:
+        pass
+    return ctx.with_tx(lambda tx: tx.db.thing.insert(thing(id=1)).id)
+
+
 def _after_the_end(ctx: ProcedureContext, thing: Any) -> Any:
     with ctx.tx() as tx:
         pass
@@ -154,6 +164,7 @@ ENDS: dict[str, tuple[Callable[[ProcedureContext, Any], Any], str, str]] = {
         lambda ctx, thing: ctx.db, CRASH, "a procedure reaches tables in a transaction",
     ),
     "one transaction in another": (_nested, CRASH, "they do not stand in each other"),
+    "a time-out that it swallows": (_goes_on, CRASH, "ReducerTimeout: too long"),
     "a transaction left open": (_left_open, CRASH, "outside of a transaction"),
     "a transaction used after its end": (_after_the_end, CRASH, "outside of a transaction"),
 }  # fmt: skip
@@ -232,6 +243,14 @@ async def _goes_on_after_it(ctx: ProcedureContext, thing: Any) -> Any:
     return ctx.with_tx(lambda tx: tx.db.thing.count())
 
 
+async def _goes_on_too_long(ctx: ProcedureContext, thing: Any) -> Any:
+    await asyncio.sleep(0)
+    try:
+        interrupt("too long")
+    except ReducerTimeout:
+        return 1
+
+
 async def _exits(ctx: ProcedureContext, thing: Any) -> Any:
     await asyncio.sleep(0)
     raise SystemExit(3)
@@ -240,13 +259,37 @@ async def _exits(ctx: ProcedureContext, thing: Any) -> Any:
 @pytest.mark.parametrize(
     ("body", "said"),
     [(_waits_inside, "may not wait inside of a transaction"),
-     (_exits, "the procedure raised SystemExit")],
+     (_exits, "the procedure raised SystemExit"), (_goes_on_too_long, "too long")],
 )  # fmt: skip
 def test_what_an_async_one_may_not(body: Any, said: str) -> None:
     with TestDatabase(waiting(body)) as db:
         with pytest.raises(InternalError, match=said):
             db.procedure("play")
         assert db.table("thing").count() == 0
+
+
+def test_what_came_late_elsewhere_is_nothing_to_it() -> None:
+    """A reducer's time-out between the last step and the end."""
+    hub = Hub("waiting", open_database(waiting(_goes_on_after_it)), clock=lambda: NOW)
+    ended: list[Returned] = []
+
+    def spawn(steps: Any, limit_s: float, then: Any) -> None:
+        value = None
+        while True:
+            try:
+                steps.send(None)
+            except StopIteration as stopped:
+                value = stopped.value
+                break
+        GUARD.late = "somebody else's"
+        then(value, None)
+
+    hub.procedures.spawn = spawn
+    try:
+        hub.call_procedure("play", b"", ALICE, CONNECTION, ended.append)
+    finally:
+        GUARD.late = None
+    assert [returned.error for returned in ended] == [""]
 
 
 def test_an_async_one_may_go_on_after_it() -> None:
