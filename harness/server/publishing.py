@@ -87,6 +87,7 @@ class Publisher:
     ) -> tuple[Hub, str]:
         host = self.host
         digest = program.digest
+        # Laid out anew: what was tried could have written over its own files.
         _, folder = host.shelf.get(digest)
         loaded = host.load(folder, program.entry)
         try:
