@@ -421,3 +421,23 @@ def test_replacing_for_nobody_replaces_all_the_same(key: bool) -> None:
     assert table.replace([rows(B)], False) == []
     assert list(table) == [B]
     assert table.replace([], True) == [Change(B, None)]
+
+
+# --- rows without bytes --------------------------------------------------------------------------
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """A row of a table without columns, or of columns without bytes."""
+
+
+def test_rows_without_bytes_are_rows() -> None:
+    made = codecs.compile(t.Ref(0), t.Typespace((t.UNIT,)), {0: Nothing})
+    held = TableCache(TableDef("t", "t", 0, public=True), (), made)
+    one, two = row_list([b""]), row_list([b"", b""])
+    assert held.apply([TableRows("t", one, EMPTY)], True) == [Change(None, Nothing())]
+    assert held.apply([TableRows("t", two, EMPTY)], True) == []  # the same row, counted
+    assert list(held) == [Nothing()]
+    assert held.apply([TableRows("t", EMPTY, two)], True) == []
+    assert held.apply([TableRows("t", EMPTY, one)], True) == [Change(Nothing(), None)]
+    with pytest.raises(RemoteProtocolError, match="leaves that never came"):
+        held.apply([TableRows("t", EMPTY, one)], True)
