@@ -34,7 +34,7 @@ _FORMATS = ("auto", "black", "autopep8", "ruff", "none")
 @click.option("-o", "--out-dir", type=click.Path(path_type=Path), metavar="DIR",
               help="Where the package goes; its name is the last part.")  # fmt: skip
 @click.option("-p", "--module-path", metavar="MODULE",
-              help="A Python module: a file, a package's folder or a dotted name.")  # fmt: skip
+              help="A Python module: a file, a folder, a dotted name; or a project.")  # fmt: skip
 @click.option("-b", "--bin-path", type=click.Path(path_type=Path), metavar="FILE.wasm",
               help="A compiled module.")  # fmt: skip
 @click.option("-j", "--js-path", type=click.Path(path_type=Path), metavar="FILE.js",
@@ -179,7 +179,9 @@ class _Source:
             return sources.from_file(self.definition)
         if self.compiled is not None or self.bundle is not None:
             return sources.from_compiled(self.compiled or self.bundle or Path())
-        if self.module is not None:
+        if self.module is not None and _is_project(Path(self.module)):
+            root = Path(self.module).resolve()
+        elif self.module is not None:
             folders = [x for x in (Path("src"), Path()) if x.is_dir()]
             return extracting.definition_of(self.module, [x.resolve() for x in folders])
         if self.database is not None:
@@ -225,6 +227,12 @@ def _root() -> Path | None:
         if (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
             return folder
     return None
+
+
+def _is_project(folder: Path) -> bool:
+    """Whether a folder is a project's, and no package itself."""
+    files = ("pyproject.toml", "setup.py")
+    return any((folder / x).is_file() for x in files) and not (folder / "__init__.py").exists()
 
 
 def _settings(root: Path | None) -> Mapping[str, Any]:

@@ -33,7 +33,8 @@ class Index:
     def filter(self, prefix: tuple[Any, ...], **ends: Any) -> Iterator[Any]:
         """Rows whose first fields equal ``prefix``; ``ge``, ``gt``, ``le``, ``lt`` bound the next.
 
-        A whole prefix is a look-up; else the distinct values are gone through, in their order.
+        A whole prefix is a look-up; else the distinct values are gone through, in their order if
+        they have one (members of enums have none).
         Raises ``ValueError`` for more values than fields, or a range without a field for it.
         """
         bounds = {name: value for name, value in ends.items() if value is not None}
@@ -43,9 +44,15 @@ class Index:
             yield from self.equal(prefix)
             return
         place = len(prefix)
-        for values in sorted(self._by_value):
+        for values in self._in_order():
             if values[:place] == prefix and _within(values[place], bounds):
                 yield from list(self._by_value[values].values())
+
+    def _in_order(self) -> list[tuple[Any, ...]]:
+        try:
+            return sorted(self._by_value)
+        except TypeError:
+            return list(self._by_value)
 
 
 def _within(value: Any, bounds: dict[str, Any]) -> bool:

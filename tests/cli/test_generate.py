@@ -111,7 +111,7 @@ def test_an_extractor_that_fails(
     assert "gave no schema of other.wasm: no such module" in capsys.readouterr().err
 
 
-def test_from_the_project_here(tmp_path: Path) -> None:
+def test_from_the_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = Path("src/my_app")
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -123,6 +123,11 @@ def test_from_the_project_here(tmp_path: Path) -> None:
     assert generate() == 0
     assert files("src/my_app/module_bindings") == FILES
     assert "nick: str | None" in texts("src/my_app/module_bindings")["types.py"]
+    assert generate("-p", ".", "--check") == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert generate("-p", "../work") == 0
+    assert files() == FILES
 
 
 @pytest.mark.parametrize(

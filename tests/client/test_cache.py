@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
@@ -441,3 +442,18 @@ def test_rows_without_bytes_are_rows() -> None:
     assert held.apply([TableRows("t", EMPTY, one)], True) == [Change(Nothing(), None)]
     with pytest.raises(RemoteProtocolError, match="leaves that never came"):
         held.apply([TableRows("t", EMPTY, one)], True)
+
+
+# --- indexes -------------------------------------------------------------------------------------
+
+
+def test_an_index_over_what_has_no_order() -> None:
+    """Members of an enum are found by equality, and all of them in some order."""
+    index = Index(("group", "id"))
+    colours = Enum("colours", ["RED", "BLUE"])  # type: ignore[misc]  # made here
+    found = [Row(1, colours.RED, 0.0), Row(2, colours.BLUE, 0.0), Row(3, colours.RED, 0.0)]  # type: ignore[arg-type]  # any value
+    for row in found:
+        index.add(row)
+    assert list(index.filter((colours.RED,))) == [found[0], found[2]]
+    assert list(index.filter((colours.RED,), ge=2)) == [found[2]]
+    assert list(index.filter(())) == found
