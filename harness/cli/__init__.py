@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "generate": "Write a typed Python client for a module or a database.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",
+    "init": "Create a Python project: a module and its client.",
     "publish": "Publish a module as a database on a server.",
     "report": "Make pages, pictures and tables of what was measured.",
     "run": "Measure: start a target, drive it, check it, print the table.",

@@ -8,28 +8,47 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.arguments import Command, given
 from harness.errors import PlanError, SchemaError, StoreError
+from harness.store.files import umask
 
 if TYPE_CHECKING:
+    from harness.module import Module
     from harness.module.compiler import Artefact
+    from harness.wire.schema import ModuleDef
 
 #: What ``--check`` returns for a module that runs natively and does not compile.
 NATIVE_ONLY = 3
 
 
-@click.command()
-@click.argument("module")
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("build"),
-              show_default=True, metavar="DIR", help="Where the two files go.")  # fmt: skip
+@click.command(cls=Command)
+@click.argument("module", required=False)
+@click.option("-p", "--module-path", type=click.Path(path_type=Path), metavar="DIR",
+              help="The project's folder, if it is another one.")  # fmt: skip
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where the files go; `build` without this.")  # fmt: skip
+@click.option("--lint-dir", metavar="DIR",
+              help="Look at files below this one only; '' for none.")  # fmt: skip
+@click.option("--native", is_flag=True, help="Write the definition alone, no WebAssembly.")
+@click.option("-d", "--debug", is_flag=True, hidden=True)
 @click.option("--check", is_flag=True, help="Write nothing; say what would not compile.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def build(module: str, out: Path, check: bool, as_json: bool) -> int:
+@click.pass_context
+def build(
+    ctx: click.Context, module: str | None, module_path: Path | None, out: Path | None,
+    lint_dir: str | None, native: bool, debug: bool, check: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Compile a Python MODULE (a file, a package's folder or a dotted name) to WebAssembly.
+
+    Without MODULE it is that of the project here: the one that spacetime.json names, or that of
+    the folder with pyproject.toml. All of its files are checked then, and its code for what would
+    differ from server to server.
 
     Writes NAME.wasm, made for real servers from 1.2 on, and NAME.module.json, its definition (V9).
     The same source gives the same bytes. If anything is wrong, nothing is written. The module is
@@ -37,6 +56,8 @@ def build(module: str, out: Path, check: bool, as_json: bool) -> int:
 
     \b
     Examples:
+      harness build
+      harness build -p ../chat --native
       harness build src/chat/main.py
       harness build src/chat -o dist
       harness build harness.module.bench --check
@@ -48,41 +69,70 @@ def build(module: str, out: Path, check: bool, as_json: bool) -> int:
       2  the command line was not understood
       3  with --check: it runs natively (harness start), but does not compile
     """
-    from harness.cli import compiling
+    from harness.cli import building, compiling
 
-    if check:
-        return _check(module, as_json)
+    if module is not None and (module_path is not None or lint_dir is not None):
+        raise click.UsageError("--module-path and --lint-dir are for projects, not for MODULE")
     started = time.perf_counter()
-    loaded = compiling.valid(module)
-    name = file_name(loaded.name)
-    try:
-        artefact = compiling.compiled(loaded)
-    except SchemaError as error:
-        raise SchemaError(
-            f"{name} does not compile to WebAssembly; it runs natively, with harness start\n"
-            f"{compiling.shortened(str(error))}"
-        ) from None
-    files = {
-        out / f"{name}.wasm": artefact.wasm,
-        out / f"{name}.module.json": definition_json(artefact),
-    }
-    write_all(files, out)
-    facts = _facts(name, artefact, time.perf_counter() - started)
-    if as_json:
-        wasm, definition = map(str, files)
-        click.echo(json.dumps({**facts, "wasm": wasm, "definition": definition}, indent=1))
+    if module is None:
+        found = building.project_at(module_path)
+        if isinstance(found, str):
+            from harness.cli.official import hand_over
+
+            return hand_over(found, given(ctx))
+        out = out or found.root / "build"
+        module = found.module
+        if check:
+            return _check(module, as_json, lambda _: building.valid(found, lint_dir).module)
+        checked = building.valid(found, lint_dir)
+        loaded, notes = checked.module, checked.warnings
     else:
-        click.echo(_summary(facts, out / f"{name}.wasm"))
+        if check:
+            return _check(module, as_json, compiling.valid)
+        loaded, notes = compiling.valid(module), []
+    out = out or Path("build")
+    name = file_name(loaded.name)
+    definition_file = out / f"{name}.module.json"
+    if native:
+        files = {definition_file: definition_json(loaded.definition())}
+        facts = _facts(name, loaded.definition(), None, time.perf_counter() - started)
+    else:
+        artefact = _compiled(name, loaded)
+        files = {
+            out / f"{name}.wasm": artefact.wasm,
+            definition_file: definition_json(artefact.definition),
+        }
+        facts = _facts(name, artefact.definition, artefact.wasm, time.perf_counter() - started)
+    write_all(files, out)
+    shown = {path.suffix[1:]: compiling.near(path) for path in files}
+    if as_json:
+        places = {"wasm": shown.get("wasm"), "definition": shown["json"]}
+        more = {"warnings": compiling.as_records("\n".join(notes))} if notes else {}
+        click.echo(json.dumps({**facts, **places, **more}, indent=1))
+    else:
+        click.echo(_summary(facts, shown.get("wasm") or shown["json"]))
     return 0
 
 
-def _check(what: str, as_json: bool) -> int:
+def _compiled(name: str, loaded: Module) -> Artefact:
+    from harness.cli import compiling
+
+    try:
+        return compiling.compiled(loaded)
+    except SchemaError as error:
+        raise SchemaError(
+            f"{name} does not compile to WebAssembly; it runs natively, with harness start; "
+            f"--native writes its definition alone\n{compiling.shortened(str(error))}"
+        ) from None
+
+
+def _check(what: str, as_json: bool, valid: Callable[[str], Module]) -> int:
     """Say what is wrong with a module, and give the exit code."""
     from harness.cli import compiling
 
     native, problems = False, ""
     try:
-        loaded = compiling.valid(what)
+        loaded = valid(what)
         native = True
         compiling.compiled(loaded)
     except SchemaError as error:
@@ -109,11 +159,11 @@ def file_name(name: str) -> str:
     return name
 
 
-def definition_json(artefact: Artefact) -> bytes:
+def definition_json(definition: ModuleDef) -> bytes:
     """The definition as tools for code generation take it."""
     from harness.wire import schema_json
 
-    wrapped = {"V9": schema_json.to_v9(artefact.definition)}
+    wrapped = {"V9": schema_json.to_v9(definition)}
     return json.dumps(wrapped, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
@@ -157,7 +207,7 @@ def _beside(path: Path, data: bytes) -> Path:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fchmod(file.fileno(), 0o666 & ~umask())
     except BaseException:
         Path(name).unlink()
         raise
@@ -191,32 +241,32 @@ def _take_back(replaced: list[tuple[Path, Path | None]]) -> None:
             continue  # the first error is the one to tell
 
 
-def _umask() -> int:
-    """Which permissions new files do not get; it can only be read by setting it."""
-    found = os.umask(0o077)
-    os.umask(found)
-    return found
-
-
-def _facts(name: str, artefact: Artefact, seconds: float) -> dict[str, Any]:
-    return {
+def _facts(name: str, definition: ModuleDef, wasm: bytes | None, seconds: float) -> dict[str, Any]:
+    facts: dict[str, Any] = {
         "module": name,
-        "tables": len(artefact.definition.tables),
-        "reducers": len(artefact.definition.reducers),
-        "size_bytes": len(artefact.wasm),
-        "sha256": hashlib.sha256(artefact.wasm).hexdigest(),
-        "seconds": round(seconds, 3),
+        "tables": len(definition.tables),
+        "reducers": len(definition.reducers),
     }
+    for what in ("views", "procedures"):
+        if getattr(definition, what):
+            facts[what] = len(getattr(definition, what))
+    if wasm is not None:
+        facts |= {"size_bytes": len(wasm), "sha256": hashlib.sha256(wasm).hexdigest()}
+    return {**facts, "seconds": round(seconds, 3)}
 
 
-def _summary(facts: dict[str, Any], path: Path) -> str:
+def _summary(facts: dict[str, Any], path: str) -> str:
     from harness.units import SECOND_NS, duration, size
 
     counts = ", ".join(
         f"{facts[f'{what}s']} {what}{'s' * (facts[f'{what}s'] != 1)}"
-        for what in ("table", "reducer")
+        for what in ("table", "reducer", "view", "procedure")
+        if f"{what}s" in facts
     )
+    took = duration(facts["seconds"] * SECOND_NS)
+    if "sha256" not in facts:
+        return f"built {path}: {counts}, in {took}"
     return (
-        f"built {path}: {counts}, {size(facts['size_bytes'])} in "
-        f"{duration(facts['seconds'] * SECOND_NS)}, sha256 {facts['sha256'][:12]}"
+        f"built {path}: {counts}, {size(facts['size_bytes'])} in {took}, "
+        f"sha256 {facts['sha256'][:12]}"
     )

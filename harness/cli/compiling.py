@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import SchemaError
@@ -11,11 +13,21 @@ if TYPE_CHECKING:
     from harness.module.compiler import Artefact
 
 
-def valid(what: str) -> Module:
-    """The module, loaded and checked, as ``harness.module.checking.valid`` does."""
+def valid(what: str, load: Callable[[str], Module] | None = None) -> Module:
+    """The module, loaded and checked, as ``harness.module.checking.valid`` does.
+
+    ``load`` finds it by its name, as ``harness.module.load`` does without another one.
+    """
+    from harness.module import checking, loading
+
+    return checking.valid(what, load or loading.load)
+
+
+def near(file: str | Path) -> str:
+    """A file's path, short if it lies below the working directory."""
     from harness.module import checking
 
-    return checking.valid(what)
+    return checking.near(str(file))
 
 
 def compiled(module: Module) -> Artefact:

@@ -94,12 +94,12 @@ def lines(problems: str) -> str:
     for text in problems.splitlines():
         match = PLACE_FIRST.fullmatch(text) or _PLACE_LAST.fullmatch(text)
         if match is not None:
-            text = f"{_near(match['file'])}:{match['line']}: {match['message']}"
+            text = f"{near(match['file'])}:{match['line']}: {match['message']}"
         lines.append(text)
     return "\n".join(lines)
 
 
-def _near(file: str) -> str:
+def near(file: str) -> str:
     """A file's path, short if it lies below the working directory."""
     try:
         return str(Path(file).relative_to(Path.cwd()))
@@ -112,7 +112,7 @@ def _import_problem(what: str, error: BaseException, limit_s: float) -> str:
     kind = type(error).__name__
     if isinstance(error, SyntaxError):
         file, line, text = error.filename, error.lineno or 1, error.msg
-        place = f"{_near(file)}:{line}" if file else what
+        place = f"{near(file)}:{line}" if file else what
         return f"{place}: {kind}: {text}"
     place = _own_place(error.__traceback__) or what
     if isinstance(error, SystemExit):
@@ -138,7 +138,7 @@ def _own_place(traceback: TracebackType | None) -> str | None:
         path = Path(file)
         own = own or path.parent
         if path.is_relative_to(own) and "site-packages" not in path.relative_to(own).parts:
-            found = f"{_near(file)}:{line}"
+            found = f"{near(file)}:{line}"
     return found
 
 

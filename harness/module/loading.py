@@ -34,6 +34,22 @@ def load(what: str | Path) -> Module:
     return declared(imported, text)
 
 
+def load_from(source: Path, name: str) -> Module:
+    """The module under a dotted name below a folder, as a project has it.
+
+    It has what that file declares and what the files of its package declare that it imports. The
+    folder stays importable, since code of the module can import more when it is called. Raises
+    ``SchemaError`` as ``load`` does.
+    """
+    package = name.partition(".")[0]
+    if str(source) not in sys.path:
+        sys.path.insert(0, str(source))
+    importlib.invalidate_caches()
+    with _replaced(package, name):
+        imported = importlib.import_module(name)
+    return declared(imported, name, package)
+
+
 def _exists(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None

@@ -70,3 +70,10 @@ def decoded(data: bytes, kind: type[Kept], form: int, path: Path, not_one: str) 
 
 class _Form(msgspec.Struct):
     form: int = 0
+
+
+def umask() -> int:
+    """Which permissions new files do not get; it can only be read by setting it."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found

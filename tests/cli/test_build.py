@@ -186,7 +186,8 @@ def test_what_does_not_compile_has_its_places(capsys: pytest.CaptureFixture[str]
     assert main(["build", source(NATIVE)]) == 1
     first, *problems = capsys.readouterr().err.splitlines()[1:]
     assert first == (
-        "harness: chat does not compile to WebAssembly; it runs natively, with harness start"
+        "harness: chat does not compile to WebAssembly; it runs natively, with harness start; "
+        "--native writes its definition alone"
     )
     assert [line.partition(": ")[0] for line in problems] == [f"chat.py:{at}" for at in places]
     assert left() == []

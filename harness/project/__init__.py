@@ -1,0 +1,1 @@
+"""A Python project on SpacetimeDB: how one begins, is recognised, configured and checked."""
