@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
 
 @click.group()
 def server() -> None:
-    """Install, list and remove real servers (spacetimedb-standalone).
+    """Install, list and remove real servers (spacetimedb-standalone), and ask whether one answers.
 
     They are built with cargo into the user's cache and measured with `harness run --target
     standalone:VERSION`.
@@ -64,6 +67,49 @@ def remove(version: str) -> None:
 
     servers.remove(version)
     click.echo(f"removed server {version}")
+
+
+@server.command()
+@click.argument("server", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def ping(server: str | None, as_json: bool) -> int:
+    """Ask whether a SERVER answers, and what it is: a nickname, a host or a URI; `local` without.
+
+    \b
+    Exit codes:
+      0  it answers
+      1  it does not, or is no SpacetimeDB server
+    """
+    import asyncio
+
+    from harness.cli import asking, cells
+    from harness.units import duration
+
+    uri = asking.server_uri(asking.Where(server))
+    taken_ns, about = asyncio.run(_pinged(uri))
+    if as_json:
+        click.echo(json.dumps({"server": uri, "seconds": taken_ns / 1e9, **about}, indent=1))
+        return 0
+    known = [cells.harmless(str(about[x])) for x in ("package_name", "version") if about.get(x)]
+    what = " ".join(known) or "a server that does not say what it is"
+    click.echo(f"{uri} answers in {duration(taken_ns)}: {what}")
+    return 0
+
+
+async def _pinged(uri: str) -> tuple[int, dict[str, Any]]:
+    """Nanoseconds from the question to the answer, on a new connection; what the server says."""
+    from harness.client import Http, publishing
+    from harness.errors import HarnessError
+
+    started = time.perf_counter_ns()
+    await publishing.reach(uri)
+    taken_ns = time.perf_counter_ns() - started
+    try:
+        async with Http(uri, timeout_s=publishing.REACH_TIMEOUT_S) as http:
+            health = await http.health()
+    except HarnessError:
+        return taken_ns, {}  # not every server has this route
+    return taken_ns, {x: health[x] for x in ("package_name", "version") if x in health}
 
 
 @contextmanager

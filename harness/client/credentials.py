@@ -6,6 +6,7 @@ token is never printed: it stands in no ``repr``, no message and no exception.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -66,15 +67,20 @@ def path_for(uri: str) -> Path:
 
 
 def kept(uri: str) -> Credential | None:
-    """The owner's identity of a server that this user runs there, or the one kept for a server.
+    """The owner's identity of a server that this user runs there, or the one stored for a server.
 
-    A file that others can read is closed to them. Raises ``StoreError`` if it cannot be used.
+    Raises ``StoreError`` as ``stored`` does.
     """
     from harness.client import running
 
-    owner = running.owner_of(uri)
-    if owner is not None:
-        return owner
+    return running.owner_of(uri) or stored(uri)
+
+
+def stored(uri: str) -> Credential | None:
+    """The identity in the file for a server, if there is one.
+
+    A file that others can read is closed to them. Raises ``StoreError`` if it cannot be used.
+    """
     path = path_for(uri)
     try:
         with path.open("rb") as file:
@@ -97,18 +103,18 @@ def kept(uri: str) -> Credential | None:
     return _kept(path, identity, token)
 
 
-def keep(uri: str, identity: str, token: str) -> Credential:
+def keep(uri: str, identity: str, token: str, *, replace: bool = False) -> Credential:
     """Keep a new identity for a server, and give the one that is kept now.
 
-    That is an earlier one if somebody else kept one meanwhile. Raises ``StoreError`` if there is
-    no room for it.
+    That is an earlier one if there is one already, unless it is to be replaced. Raises
+    ``StoreError`` if there is no room for it.
     """
     checked(token, "the server gave an identity without a usable token: ")
     path = path_for(uri)
     try:
         make_folders(path.parent)
         record: dict[str, object] = {"server": uri, "identity": identity, "token": token}
-        new = write_private(path, record)
+        new = write_private(path, record, replace=replace)
     except OSError as error:
         raise StoreError(
             f"the new identity cannot be kept in {path}: {error.strerror}; --anonymous uses one "
@@ -116,6 +122,54 @@ def keep(uri: str, identity: str, token: str) -> Credential:
         ) from None
     found = None if new else kept(uri)
     return found or _kept(path, identity, token)
+
+
+def forget(uri: str) -> bool:
+    """Delete the identity that is kept for a server; False if there was none.
+
+    Raises ``StoreError`` if it cannot be deleted.
+    """
+    path = path_for(uri)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"the identity in {path} cannot be deleted: {error.strerror}") from None
+    return True
+
+
+def from_text(token: str, origin: str, renewal: str) -> Credential:
+    """A token from anywhere else, such as a file. Raises ``PlanError`` if it cannot be one."""
+    checked(token, f"{origin} is none: ")
+    return Credential(token, origin, renewal, identity_in(token))
+
+
+def identity_in(token: str) -> str | None:
+    """The identity that a token names itself, unverified; None if it does not.
+
+    A token is a JWT: its middle part is JSON with ``hex_identity``, or with the issuer and subject
+    that an identity is derived from.
+    """
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        found = claims.get("hex_identity")
+        if found is None:
+            found = _derived(claims["iss"], claims["sub"])
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError):
+        return None
+    good = isinstance(found, str) and re.fullmatch(r"(0x)?[0-9a-f]{64}", found)
+    return found.removeprefix("0x") if good else None
+
+
+def _derived(issuer: str, subject: str) -> str:
+    """As servers do: `crates/auth/src/identity.rs` of SpacetimeDB 2.8.3."""
+    from blake3 import blake3
+
+    digest = blake3(f"{issuer}|{subject}".encode()).digest()[:26]
+    checksum = blake3(b"\xc2\x00" + digest).digest()[:4]
+    return (b"\xc2\x00" + checksum + digest).hex()
 
 
 def make_folders(place: Path) -> None:

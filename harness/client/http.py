@@ -118,17 +118,38 @@ class Http:
     async def delete(self, database: str) -> None:
         await self._text("DELETE", _path(database))
 
-    async def call(self, database: str, reducer: str, args: list[Any] | dict[str, Any]) -> None:
-        """Call a reducer with SATS-JSON arguments.
+    async def call(self, database: str, function: str, args: list[Any] | dict[str, Any]) -> str:
+        """Call a reducer or procedure with SATS-JSON arguments; a procedure's result as JSON text.
 
-        Raises ``ReducerError`` with the module's text, ``InternalError`` for other refusals.
+        The text of a reducer is empty. Raises ``ReducerError`` with the module's text,
+        ``InternalError`` for other refusals.
         """
-        path = f"{_path(database)}/call/{quote(reducer, safe='')}"
-        await self._text("POST", path, json.dumps(args).encode(), "application/json")
+        path = f"{_path(database)}/call/{quote(function, safe='')}"
+        return await self._text("POST", path, json.dumps(args).encode(), "application/json")
 
-    async def sql(self, database: str, statement: str) -> list[SqlResult]:
-        """Run SQL. Raises ``QueryError`` with the server's text."""
-        text = await self._text("POST", f"{_path(database)}/sql", statement.encode(), "text/plain")
+    async def identity_of(self, database: str) -> str:
+        """A database's identity. Raises ``ConnectError`` with status 404 if there is none."""
+        return (await self._text("GET", f"{_path(database)}/identity")).strip()
+
+    async def names(self, database: str) -> list[str]:
+        """The names of a database; it may have none."""
+        return await self._texts(f"{_path(database)}/names", "names")
+
+    async def databases(self, identity: str) -> list[str]:
+        """The identities of the databases that somebody owns."""
+        return await self._texts(f"/v1/identity/{quote(identity, safe='')}/databases", "identities")
+
+    async def sql(
+        self, database: str, statement: str, *, confirmed: bool | None = None
+    ) -> list[SqlResult]:
+        """Run SQL. ``confirmed`` waits for what is on disk; without it the server's default holds.
+
+        Raises ``QueryError`` with the server's text.
+        """
+        path = f"{_path(database)}/sql"
+        if confirmed is not None:
+            path += f"?confirmed={str(confirmed).lower()}"
+        text = await self._text("POST", path, statement.encode(), "text/plain")
         try:
             found = [
                 SqlResult(one["schema"]["elements"], one["rows"], one.get("stats") or {})
@@ -142,9 +163,10 @@ class Http:
             ) from None
         return found
 
-    async def logs(self, database: str, num_lines: int = 100) -> list[dict[str, Any]]:
-        """The last records of the module's log. Owners only."""
-        text = await self._text("GET", f"{_path(database)}/logs?num_lines={num_lines}")
+    async def logs(self, database: str, num_lines: int | None = 100) -> list[dict[str, Any]]:
+        """The last records of the module's log, all with None. Owners only."""
+        some = "" if num_lines is None else f"?num_lines={num_lines}"
+        text = await self._text("GET", f"{_path(database)}/logs{some}")
         return [jsontext.loads(line) for line in text.splitlines() if line]
 
     async def follow_logs(
@@ -181,6 +203,14 @@ class Http:
             shown = path.partition("?")[0]
             raise RemoteProtocolError(f"the server's answer to {shown} is no object{wanted}")
         return found
+
+    async def _texts(self, path: str, field: str) -> list[str]:
+        """A list of texts in a field of the answer."""
+        found = (await self._object("GET", path, field))[field]
+        if not isinstance(found, list):
+            raise RemoteProtocolError(f"the server's answer to {path} has no list {field}")
+        # Older servers say an identity as an object with one field.
+        return [str(next(iter(x.values()), "")) if isinstance(x, dict) else str(x) for x in found]
 
     async def _text(
         self, method: str, path: str, body: bytes | None = None, kind: str | None = None
@@ -228,7 +258,7 @@ def _path(database: str) -> str:
 def _error(path: str, status: int, text: str) -> CallError | ConnectError:
     if status == 530:
         return ReducerError(text)
-    if path.endswith("/sql") and status == 400:
+    if path.partition("?")[0].endswith("/sql") and status == 400:
         return QueryError(text)
     if "/call/" in path and status in (400, 402, 404, 500, 503):
         return InternalError(text)

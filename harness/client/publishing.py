@@ -103,7 +103,7 @@ async def publish(
                 f"the answer of {uri} was lost ({_reason(error, uri)}): whether {name} was "
                 "published is unknown; publish again to be sure"
             ) from None
-        said = _shown(_text(error), credential)
+        said = said_by(error, credential)
         if source is None:
             sentence = _refusal(error.status, said, credential, name)
         else:
@@ -157,9 +157,9 @@ def _embedded_refusal(status: int, said: str, credential: Credential) -> str:
     return said or f"the server refused with status {status}: it said nothing"
 
 
-def _text(error: ConnectError) -> str:
-    """What the server said, without our own words in front of it."""
-    return str(error).partition(f" with {error.status}: ")[2]
+def said_by(error: ConnectError, credential: Credential | None = None) -> str:
+    """What the server said, without our own words in front of it, as one line fit to be shown."""
+    return _shown(str(error).partition(f" with {error.status}: ")[2], credential)
 
 
 def _reason(error: ConnectError, uri: str) -> str:
@@ -171,8 +171,10 @@ def _reason(error: ConnectError, uri: str) -> str:
     return str(error).removeprefix(f"{uri} ").removeprefix("cannot be reached: ")
 
 
-def _shown(text: str, credential: Credential) -> str:
+def _shown(text: str, credential: Credential | None) -> str:
     """A foreign text as one line of visible letters, without our token should it be in it."""
     clean = "".join(x if x.isprintable() else " " for x in text.replace("\n\n", "; "))
-    line = " ".join(clean.replace(credential.token, "…").split()).strip("; ")
+    if credential is not None:
+        clean = clean.replace(credential.token, "…")
+    line = " ".join(clean.split()).strip("; ")
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
