@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "Say whether one revision, or set of runs, is slower than another.",
     "delete": "Delete a database and its data; asks before.",
     "describe": "Show what a database declares.",
+    "dev": "Build, publish, generate and run again after each change.",
     "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
     "generate": "Write a typed Python client for a module or a database.",
     "import": "Take over results of asv, pyperf, k6, Criterion and others.",

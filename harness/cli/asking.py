@@ -265,8 +265,7 @@ def refused(error: ConnectError, place: Place, credential: Credential | None) ->
     if status in (401, 403) or "not authorized" in said or "not own" in said:
         who = "nobody in particular" if credential is None else (credential.identity or "you")
         return CallError(
-            f"only the owner of {place.database} may do that, and you are {who} to {place.uri}: "
-            f"{said}"
+            f"only the owner of {place.database} may do that; you are {who} to {place.uri}"
         )
     return CallError(f"the server refused with status {status}: {said or 'it said nothing'}")
 

@@ -59,14 +59,14 @@ async def _call(place: Place, name: str, words: tuple[str, ...], as_object: str 
 
     async with asking.asked(place, named=True) as http:
         schema = await http.schema(place.database)
-        arguments = Arguments(schema, _function(schema, name, place))
+        arguments = Arguments(schema, _function(schema, name))
         values = (
             arguments.from_words(words) if as_object is None else arguments.from_object(as_object)
         )
         return harmless(await http.call(place.database, arguments.function.name, values), "\n\t")
 
 
-def _function(schema: ModuleDef, name: str, place: Place) -> ReducerDef | ProcedureDef:
+def _function(schema: ModuleDef, name: str) -> ReducerDef | ProcedureDef:
     from harness.client.names import nearest
 
     known: dict[str, ReducerDef | ProcedureDef] = {
@@ -79,7 +79,7 @@ def _function(schema: ModuleDef, name: str, place: Place) -> ReducerDef | Proced
     if found is not None:
         return found
     callable_ = [x.name for x in known.values() if getattr(x, "lifecycle", None) is None]
-    sentence = f"{nearest('reducer or procedure', name, callable_)} in {place.database}"
+    sentence = nearest("reducer or procedure", name, callable_)
     if "did you mean" not in sentence:
         some = ", ".join(sorted(callable_)[:_NAMED])
         more = f" and {len(callable_) - _NAMED} more" if len(callable_) > _NAMED else ""

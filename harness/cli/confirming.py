@@ -19,7 +19,7 @@ def agreed(question: str, yes: bool, option: str) -> bool:
         return True
     if not sys.stdin.isatty():
         raise PlanError(
-            f"{question[0].lower()}{question[1:]}? Nobody can be asked here, so say {option}"
+            f"{question[0].lower()}{question[1:]}: nobody can be asked here, so say {option}"
         )
     if click.confirm(f"{question}?", default=False, err=True):
         return True

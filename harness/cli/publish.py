@@ -1,56 +1,65 @@
-"""``harness publish``: a module as a database on a server."""
+"""``harness publish``: modules as databases on a server."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import ipaddress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
-from harness.errors import PlanError, SchemaError
+from harness.cli.arguments import Command, given
+from harness.cli.asking import Where, options
+from harness.errors import PlanError
 
 if TYPE_CHECKING:
+    from harness.cli.sources import Source
     from harness.client.credentials import Credential
-    from harness.module import Module
+    from harness.client.publishing import Plan
+    from harness.project.configuration import Configuration, Database
 
-#: The first bytes of a core module; those of a component, which servers do not run.
-CORE = b"\0asm\x01\0\0\0"
-COMPONENT = b"\0asm\x0d\0\x01\0"
+_DELETING = ("always", "on-conflict", "never")
+#: What ``--yes=…`` can agree to.
+_AGREEING = ("all", "remote", "migrate", "break-clients", "skip-login", "delete-data")
+_CLEARING = ("-c", "--delete-data", "--clear-database", "--clear")
 
 
-@click.command()
-@click.argument("name")
-@click.option(
-    "-m",
-    "--module",
-    metavar="MODULE",
-    help="The Python module to build: a file, a package's folder or a dotted name.",
+@click.command(
+    cls=Command,
+    optional={**dict.fromkeys(_CLEARING, "always"), "-y": "all", "--yes": "all"},
 )
-@click.option(
-    "-b",
-    "--bin-path",
-    type=click.Path(path_type=Path),
-    metavar="FILE.wasm",
-    help="A module that is built already, in any language.",
-)
-@click.option(
-    "-s",
-    "--server",
-    default="local",
-    show_default="http://127.0.0.1:3000",
-    metavar="URI",
-    help="Where to: `local` or a URI.",
-)
-@click.option("-c", "--clear", is_flag=True, help="Delete the database's data first; asks.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--anonymous", is_flag=True, help="As an identity that is thrown away afterwards.")
+@click.argument("name", required=False)
+@click.option("-m", "--module", metavar="MODULE",
+              help="The Python module to build: a file, a package's folder or a dotted name."
+              )  # fmt: skip
+@click.option("-b", "--bin-path", type=click.Path(path_type=Path), metavar="FILE.wasm",
+              help="A module that is built already, in any language.")  # fmt: skip
+@click.option("-j", "--js-path", type=click.Path(path_type=Path), metavar="FILE.js",
+              help="A bundle in JavaScript, for servers from 1.6 on.")  # fmt: skip
+@click.option("-p", "--module-path", type=click.Path(path_type=Path), metavar="DIR",
+              help="The project to build, if it is another one.")  # fmt: skip
+@click.option(*_CLEARING, "deleting", type=click.Choice(_DELETING), default="never",
+              metavar="[=always|on-conflict|never]",
+              help="Delete the data first, or only if it is in the way; asks.")  # fmt: skip
+@click.option("--break-clients", is_flag=True, help="Change what clients rely on, too.")
+@click.option("-y", "--yes", "agreed_to", metavar="[=all|remote|…]", default="",
+              help="Do not ask: about anything, or about these things.")  # fmt: skip
+@click.option("--parent", metavar="DATABASE", hidden=True)
+@click.option("--organization", "--org", metavar="NAME", hidden=True)
+@options
+@click.pass_context
 def publish(
-    name: str, module: str | None, bin_path: Path | None, server: str,
-    clear: bool, yes: bool, anonymous: bool,
+    ctx: click.Context, name: str | None, module: str | None, bin_path: Path | None,
+    js_path: Path | None, module_path: Path | None, deleting: str, break_clients: bool,
+    agreed_to: str, parent: str | None, organization: str | None, where: Where,
 ) -> int:  # fmt: skip
     """Publish a module as the database NAME: create it, or update it where it runs.
+
+    In a project its own module is built and published; spacetime.json has the names of its
+    databases and where they go, and NAME chooses among them, as in `world-*`.
 
     You are who SPACETIMEDB_TOKEN or HARNESS_TOKEN says; without them an identity is asked of the
     server the first time, and kept in your configuration folder for the next. What an --anonymous
@@ -63,9 +72,11 @@ def publish(
 
     \b
     Examples:
+      harness publish
       harness publish chat -m src/chat/main.py
       harness publish chat -m src/chat --server https://db.example.org
-      harness publish chat -b build/chat.wasm --clear -y
+      harness publish chat -b build/chat.wasm --delete-data -y
+      harness publish --delete-data=on-conflict
 
     \b
     Exit codes:
@@ -73,113 +84,235 @@ def publish(
       1  not published, or not known to be; told in one sentence
       2  the command line was not understood
     """
-    from harness.cli import compiling
     from harness.client import publishing
-    from harness.client.servers import server_uri
 
-    if (module is None) == (bin_path is None):
-        raise click.UsageError("give one of --module MODULE and --bin-path FILE.wasm")
-    publishing.check_name(name)
-    uri = server_uri(server)
-    wasm = b"" if bin_path is None else read_wasm(bin_path)
-    loaded = None if module is None else compiling.valid(module)
-    asyncio.run(publishing.reach(uri))
-    source = None
-    if asyncio.run(publishing.is_embedded(uri)):
-        source, wasm = _program(module, uri)
-    elif loaded is not None:
-        wasm = _built(loaded)
-    if clear and not yes and not _agreed(name, uri):
-        click.echo("harness: nothing was changed", err=True)
+    chosen = [x for x in (module, bin_path, js_path, module_path) if x is not None]
+    if len(chosen) > 1:
+        raise click.UsageError(
+            "give one of --module MODULE and --bin-path FILE.wasm, --js-path and --module-path"
+        )
+    agreed = _agreements(agreed_to)
+    targets = _targets(name, where)
+    if chosen and len(targets) > 1:
+        raise PlanError(
+            f"{len(targets)} databases are chosen, and one module; name one of "
+            f"{', '.join(x.name for x in targets)}"
+        )
+    for target in targets:
+        publishing.check_name(target.name)
+    wishes = Wishes(deleting, break_clients, agreed, parent, organization)
+    sources: list[tuple[Target, Source]] = []
+    for target in targets:
+        source = _source(target, module, bin_path, js_path, module_path)
+        if isinstance(source, str):
+            from harness.cli.official import hand_over
+
+            return hand_over(source, given(ctx))
+        sources.append((target, source))
+    code = 0
+    for target, source in sources:
+        code = _publish_one(target, source, wishes)
+        if code:
+            break
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database to publish, and what spacetime.json says of it."""
+
+    name: str
+    uri: str
+    anonymous: bool
+    configured: Database | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What else was said on the command line. ``agreed`` is what nobody need be asked about."""
+
+    deleting: str
+    break_clients: bool
+    agreed: frozenset[str]
+    parent: str | None = None
+    organization: str | None = None
+
+    def agrees(self, what: str) -> bool:
+        return "all" in self.agreed or what in self.agreed
+
+
+def _agreements(text: str) -> frozenset[str]:
+    found = frozenset(x for x in text.split(",") if x)
+    unknown = sorted(found - set(_AGREEING))
+    if unknown:
+        raise click.UsageError(f"--yes has no {unknown[0]!r}; it has {', '.join(_AGREEING)}")
+    return found
+
+
+# --- what, and where -----------------------------------------------------------------------------
+
+
+def _targets(name: str | None, where: Where) -> list[Target]:
+    """The databases that are meant. Raises ``click.UsageError`` or ``PlanError`` without any."""
+    from harness.cli import asking
+
+    found: Configuration | None = asking.configuration(where)
+    known = () if found is None else found.named
+    if not known or found is None:
+        if name is None:
+            raise click.UsageError("Missing argument 'NAME': no spacetime.json names a database.")
+        return [Target(name, asking.server_uri(where), where.anonymous, None)]
+    chosen = known if name is None else found.matching(name)
+    if not chosen:
+        raise PlanError(
+            f"No database '{name}' found in spacetime.json, which has "
+            f"{', '.join(x.name or '' for x in known)}. Use --no-config to ignore the config file."
+        )
+    return [
+        Target(x.name or "", asking.server_uri(where, x.server), where.anonymous or x.anonymous, x)
+        for x in chosen
+    ]
+
+
+def _source(
+    target: Target, module: str | None, bin_path: Path | None, js_path: Path | None,
+    module_path: Path | None,
+) -> Source | str:  # fmt: skip
+    """What is published there; the name of a language if it is not Python's."""
+    from harness.cli import building, sources
+
+    configured = target.configured
+    if (module, bin_path, js_path, module_path) == (None,) * 4 and configured is not None:
+        bin_path = configured.path("bin-path")
+        js_path = configured.path("js-path")
+        module_path = configured.path("module-path")
+    if module is not None:
+        return sources.of_module(module)
+    if bin_path is not None:
+        return sources.of_file(bin_path)
+    if js_path is not None:
+        return sources.of_bundle(js_path)
+    project = building.project_at(module_path)
+    return project if isinstance(project, str) else sources.of_project(project)
+
+
+# --- publishing ----------------------------------------------------------------------------------
+
+
+def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
+    from harness.cli import confirming
+    from harness.client import publishing
+
+    source.check()
+    asyncio.run(publishing.reach(target.uri))
+    kind = None
+    if asyncio.run(publishing.is_embedded(target.uri)):
+        kind, data = source.program(target.uri)
+    else:
+        data = source.data
+    if not _is_local(target.uri):
+        question = f"Publish {target.name} to {target.uri}, which is not on this machine"
+        if not confirming.agreed(question, wishes.agrees("remote"), "-y"):
+            return 1
+    clear = wishes.deleting == "always"
+    if clear and not _may_delete(target, wishes):
         return 1
-    sent = _publish(uri, name, wasm, clear=clear, anonymous=anonymous, source=source)
-    found = asyncio.run(sent)
-    click.echo(found)
-    return 0
+    sent = _publish(target, data, wishes, clear=clear, kind=kind, host_type=source.host_type)
+    return asyncio.run(sent)
 
 
 async def _publish(
-    uri: str, name: str, module: bytes, *, clear: bool, anonymous: bool, source: str | None
-) -> str:
+    target: Target, data: bytes, wishes: Wishes, *, clear: bool, kind: str | None, host_type: str
+) -> int:
+    """``kind`` is the content type for our own server, which makes no plans and no identities."""
+    from harness.cli import asking
     from harness.client import publishing
 
-    credential = await _credential(uri, anonymous, owner=source is not None)
-    found = await publishing.publish(uri, credential, name, module, clear=clear, source=source)
+    if kind is None or target.anonymous:
+        credential = await asking.own_identity(target.uri, anonymous=target.anonymous)
+    else:
+        credential = _owner(target.uri)
+    query = {"host_type": host_type} if host_type != "Wasm" else {}
+    if wishes.parent is not None:
+        query["parent"] = wishes.parent
+    if wishes.organization is not None:
+        query["org"] = wishes.organization
+    if not clear and kind is None:
+        plan = await publishing.plan(target.uri, credential, target.name, data, host_type)
+        if plan is not None:
+            if not _accepted(plan, target, wishes):
+                return 1
+            clear = plan.manual
+            query |= plan.query
+    try:
+        found = await publishing.publish(
+            target.uri, credential, target.name, data, clear=clear, source=kind, query=query
+        )
+    except publishing.MigrationRefused as error:
+        if wishes.deleting != "on-conflict":
+            raise
+        click.echo(error.said, err=True)
+        if not _may_delete(target, wishes):
+            return 1
+        found = await publishing.publish(
+            target.uri, credential, target.name, data, clear=True, source=kind, query=query
+        )
     what = "Created new" if found.created else "Updated"
-    return f"{what} database {name}, identity: {found.identity}"
+    click.echo(f"{what} database {target.name}, identity: {found.identity}")
+    return 0
 
 
-async def _credential(uri: str, anonymous: bool, *, owner: bool) -> Credential:
-    """Who publishes; with ``owner`` it has to be who started the server.
+def _owner(uri: str) -> Credential:
+    """Who started our own server there. Raises ``PlanError`` if that was not this user."""
+    from harness.client import credentials, running
 
-    A new identity is told, its token is not.
-    """
-    from harness.client import credentials, publishing, running
-
-    if anonymous:
-        return credentials.anonymous(*await publishing.new_identity(uri))
-    found = credentials.from_environment() or (
-        running.owner_of(uri) if owner else credentials.kept(uri)
-    )
-    if owner and found is None:
+    found = credentials.from_environment() or running.owner_of(uri)
+    if found is None:
         raise PlanError(
             f"{uri} takes modules from who started it only, and no token of its owner is in "
             f"{running.folder()}: it runs as another user, with another configuration folder or "
             "with --publish-from nowhere; SPACETIMEDB_TOKEN may have the token of its "
             "DATA_DIR/owner.token"
         )
-    if found is None:
-        found = credentials.keep(uri, *await publishing.new_identity(uri))
-        click.echo(
-            f"{uri} knows you from now on as {found.identity}; kept in {credentials.path_for(uri)}",
-            err=True,
-        )
     return found
 
 
-def _program(module: str | None, uri: str) -> tuple[str, bytes]:
-    """The content type and the bytes of a module's source."""
-    from harness.module import collecting
-    from harness.module.program import CONTENT_TYPE
+def _accepted(plan: Plan, target: Target, wishes: Wishes) -> bool:
+    """Whether the server's plan for the data and the clients may go on."""
+    from harness.cli import cells, confirming
+    from harness.client import publishing
 
-    if module is None:
-        raise PlanError(
-            f"{uri} is a server of `harness start`, which runs Python modules from their source: "
-            "publish the source with --module MODULE"
+    if plan.text.strip():
+        click.echo(cells.harmless(plan.text.strip(), "\n"), err=True)
+    if plan.manual:
+        if wishes.deleting != "on-conflict":
+            raise publishing.MigrationRefused(
+                f"{target.name} cannot be updated with its data in place", target.name
+            )
+        return _may_delete(target, wishes)
+    if plan.breaks_clients:
+        return confirming.agreed(
+            f"Break existing clients of {target.name} on {target.uri}",
+            wishes.break_clients or wishes.agrees("break-clients"),
+            "--break-clients",
         )
-    return CONTENT_TYPE, collecting.collect(module).encoded()
+    return True
 
 
-def _built(module: Module) -> bytes:
-    from harness.cli import compiling
-
-    try:
-        return compiling.compiled(module).wasm
-    except SchemaError as error:
-        raise SchemaError(
-            f"{module.name} does not compile to WebAssembly; nothing was published\n"
-            f"{compiling.shortened(str(error))}"
-        ) from None
-
-
-def read_wasm(path: Path) -> bytes:
-    """The bytes of a compiled module. Raises ``PlanError`` if the file is something else."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PlanError(f"cannot read {path}: {error.strerror}") from None
-    if data.startswith(CORE):
-        return data
-    if data.startswith(COMPONENT):
-        raise PlanError(f"{path} is a WebAssembly component; servers run core modules")
-    hint = "; a Python module is published with --module" if path.suffix == ".py" else ""
-    raise PlanError(f"{path} is no WebAssembly file ({len(data):,} bytes){hint}")
-
-
-def _agreed(name: str, uri: str) -> bool:
+def _may_delete(target: Target, wishes: Wishes) -> bool:
     """Whether somebody says yes to losing data. Raises ``PlanError`` if nobody can be asked."""
-    if not sys.stdin.isatty():
-        raise PlanError(
-            f"--clear deletes all data of {name} on {uri}; nobody can be asked here, so say -y"
-        )
-    return click.confirm(f"Delete all data of {name} on {uri}?", default=False, err=True)
+    from harness.cli import confirming
+
+    question = f"Delete all data of {target.name} on {target.uri}"
+    return confirming.agreed(question, wishes.agrees("delete-data"), "-y")
+
+
+def _is_local(uri: str) -> bool:
+    """Whether a server is on this machine, by its address."""
+    host = urlsplit(uri).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

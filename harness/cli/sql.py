@@ -54,7 +54,10 @@ def sql(
 
     place, rest = asking.database_and(words, where, None if interactive else "QUERY")
     if len(rest) > (0 if interactive else 1):
-        raise click.UsageError("one query, in quotes; --interactive takes none")
+        raise click.UsageError(
+            "one query, in quotes, and none with --interactive; a database that is not in "
+            "spacetime.json needs --no-config"
+        )
     form = "json" if as_json else form
     if interactive:
         return _loop(place, form, confirmed)

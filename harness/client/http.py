@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
@@ -106,14 +106,23 @@ class Http:
         return jsontext.loads(await self._text("GET", path))
 
     async def publish(
-        self, database: str, module: bytes, *, clear: bool = False, kind: str | None = None
-    ) -> dict[str, Any]:
+        self, database: str, module: bytes, *, clear: bool = False, kind: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Create or update a database from module bytes; ``clear`` wipes its data first.
 
-        ``kind`` is the content type, for servers that take more than WebAssembly.
+        ``kind`` is the content type, for servers that take more than WebAssembly; ``query`` what
+        else they are told.
         """
-        path = f"{_path(database)}?clear={str(clear).lower()}"
+        path = f"{_path(database)}?{urlencode({'clear': str(clear).lower(), **(query or {})})}"
         return await self._object("PUT", path, body=module, kind=kind)
+
+    async def pre_publish(
+        self, database: str, module: bytes, host_type: str = "Wasm"
+    ) -> dict[str, Any]:
+        """What updating a database would do. Servers from 1.5 on."""
+        query = urlencode({"host_type": host_type, "style": "NoColor"})
+        return await self._object("POST", f"{_path(database)}/pre_publish?{query}", body=module)
 
     async def delete(self, database: str) -> None:
         await self._text("DELETE", _path(database))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.client.credentials import Credential
@@ -78,25 +79,67 @@ async def is_embedded(uri: str) -> bool:
         return False  # not every server has this route
 
 
+class MigrationRefused(CallError):
+    """The server cannot bring the data along; ``said`` is why, in its own words."""
+
+    def __init__(self, said: str, name: str) -> None:
+        super().__init__(f"{said}; --clear publishes all the same and deletes the data")
+        self.said, self.name = said, name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an update would do. ``manual``: the data cannot come along. ``query`` agrees to it."""
+
+    text: str
+    manual: bool
+    breaks_clients: bool
+    query: dict[str, str]
+
+
+async def plan(
+    uri: str, credential: Credential, name: str, module: bytes, host_type: str = "Wasm"
+) -> Plan | None:
+    """What publishing would do to the database ``name``; None if it is new, or the server is older
+    than 1.5 and makes no plans.
+
+    Raises ``CallError`` if the server refuses, and ``ConnectError``.
+    """
+    try:
+        async with Http(uri, credential.token, timeout_s=PUBLISH_TIMEOUT_S) as http:
+            found = await http.pre_publish(name, module, host_type)
+    except ConnectError as error:
+        if error.status in (404, 405):
+            return None
+        if error.status is None:
+            raise
+        said = said_by(error, credential)
+        raise CallError(_refusal(error.status, said, credential, name)) from None
+    automatic, manual = found.get("AutoMigrate"), found.get("ManualMigrate")
+    if isinstance(manual, dict):
+        return Plan(str(manual.get("reason", "")), True, False, {})
+    if not isinstance(automatic, dict):
+        raise RemoteProtocolError(f"the answer of {uri} is no plan for an update")
+    breaks = automatic.get("break_clients") is True
+    token = str(automatic.get("token", ""))
+    query = {"policy": "BreakClients", "token": token} if breaks else {}
+    return Plan(str(automatic.get("migrate_plan", "")), False, breaks, query)
+
+
 async def publish(
-    uri: str,
-    credential: Credential,
-    name: str,
-    module: bytes,
-    *,
-    clear: bool = False,
-    source: str | None = None,
-) -> Published:
+    uri: str, credential: Credential, name: str, module: bytes, *,
+    clear: bool = False, source: str | None = None, query: Mapping[str, str] | None = None,
+) -> Published:  # fmt: skip
     """Create or update the database ``name``; with ``clear`` its data is deleted first.
 
-    ``module`` is WebAssembly, or for our own server a program, whose content type is ``source``.
-
-    Raises ``CallError`` with a sentence if the server refuses, ``ConnectError`` if its answer was
+    ``module`` is WebAssembly, or for our own server a program, whose content type is ``source``;
+    ``query`` is what else the server is told. Raises ``CallError`` with a sentence if the server
+    refuses, ``MigrationRefused`` if it does because of the data, ``ConnectError`` if its answer was
     lost, ``RemoteProtocolError`` if the answer makes no sense. None of them has the token.
     """
     try:
         async with Http(uri, credential.token, timeout_s=PUBLISH_TIMEOUT_S) as http:
-            answer = await http.publish(name, module, clear=clear, kind=source)
+            answer = await http.publish(name, module, clear=clear, kind=source, query=query)
     except ConnectError as error:
         if error.status is None:
             raise ConnectError(
@@ -104,6 +147,8 @@ async def publish(
                 "published is unknown; publish again to be sure"
             ) from None
         said = said_by(error, credential)
+        if error.status == 400 and said.startswith(_MIGRATION):
+            raise MigrationRefused(said, name) from None
         if source is None:
             sentence = _refusal(error.status, said, credential, name)
         else:
@@ -137,8 +182,6 @@ def _refusal(status: int, said: str, credential: Credential, name: str) -> str:
         )
     if status == 401:
         return f"the server does not accept {credential.origin}; {credential.renewal}"
-    if status == 400 and said.startswith(_MIGRATION):
-        return f"{said}; --clear publishes all the same and deletes the data"
     return f"the server refused with status {status}: {said or 'it said nothing'}"
 
 
@@ -152,8 +195,6 @@ def _embedded_refusal(status: int, said: str, credential: Credential) -> str:
             "user's; publish from the account that it runs under, without SPACETIMEDB_TOKEN and "
             "--anonymous"
         )
-    if said.startswith(_MIGRATION):
-        return f"{said}; --clear publishes all the same and deletes the data"
     return said or f"the server refused with status {status}: it said nothing"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.cli.publish import COMPONENT, CORE
+from harness.cli.sources import COMPONENT, CORE
 from harness.client import credentials, running
 from harness.module import program
 
@@ -132,7 +132,7 @@ def test_the_token_of_the_environment(
     assert credentials.kept(server.uri) is None
     assert "POST /v1/identity" not in [x[0] for x in server.asked]
     # It is shown to nobody but whom it is for.
-    assert {x[1] for x in server.asked if not x[0].startswith("PUT")} == {None}
+    assert {x[1] for x in server.asked if "/v1/database/" not in x[0]} == {None}
     server.answers["PUT /v1/database/chat"] = (401, "TokenError")
     code, _, err = say(server, capsys)
     assert (code, err) == (
@@ -419,7 +419,7 @@ def test_a_module_that_is_wrong(
     assert {x[1] for x in server.asked} <= {None}  # whoever it is, it knows nothing of us
 
 
-@pytest.mark.parametrize("more", [[], ["-m", "a", "-b", "b"]])
+@pytest.mark.parametrize("more", [["-p", ".", "-b", "b"], ["-m", "a", "-b", "b"]])
 def test_one_of_module_and_file(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", "chat", *more]) == 2
     assert "give one of --module MODULE and --bin-path FILE.wasm" in capsys.readouterr().err
@@ -451,8 +451,7 @@ def test_clear_where_nobody_can_be_asked(
     code, _, err = say(server, capsys, "--clear")
     assert (code, err) == (
         1,
-        f"harness: --clear deletes all data of chat on {server.uri}; nobody can be asked here, so "
-        "say -y\n",
+        f"harness: delete all data of chat on {server.uri}: nobody can be asked here, so say -y\n",
     )
     assert server.published() == []
     assert say(server, capsys, "--clear", "-y")[0] == 0

@@ -1,0 +1,203 @@
+"""``harness dev``: build, publish, generate and run again whenever a file changes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.arguments import Command, given
+from harness.cli.asking import Where, options
+from harness.errors import PlanError
+
+if TYPE_CHECKING:
+    from harness.cli.asking import Place
+    from harness.cli.dev_loop import Program, Step
+    from harness.project.configuration import Configuration
+    from harness.project.detection import Project
+
+_DELETING = ("always", "on-conflict", "never")
+_CLEARING = ("-c", "--delete-data", "--clear-database")
+#: Which spacetime.ENV.json is read without --env.
+_ENVIRONMENT = "dev"
+
+
+@click.command(
+    cls=Command, optional={**dict.fromkeys(_CLEARING, "always"), "-y": "all", "--yes": "all"}
+)
+@click.argument("database", required=False)
+@click.option("--project-path", type=click.Path(path_type=Path), metavar="DIR",
+              help="The project's folder, if it is another one.")  # fmt: skip
+@click.option("--module-path", type=click.Path(path_type=Path), metavar="DIR",
+              help="The folder with the module, if it is not the project's.")  # fmt: skip
+@click.option("--module-bindings-path", type=click.Path(path_type=Path), metavar="DIR",
+              help="Where the client's bindings go.")  # fmt: skip
+@click.option("--client-lang", metavar="LANGUAGE", help="Of the bindings; python without.")
+@click.option("--run", "command", metavar="COMMAND",
+              help="The client; as spacetime.json says, or `python -m PACKAGE`.")  # fmt: skip
+@click.option("--server-only", is_flag=True, help="Run no client.")
+@click.option("--skip-publish", is_flag=True, help="Publish nothing.")
+@click.option("--skip-generate", is_flag=True, help="Generate no bindings.")
+@click.option(*_CLEARING, "deleting", type=click.Choice(_DELETING), default="on-conflict",
+              metavar="[=always|on-conflict|never]",
+              help="When the database's data is deleted; asks.")  # fmt: skip
+@click.option("-y", "--yes", "agreed_to", metavar="[=…]", default="", help="Do not ask.")
+@options
+@click.pass_context
+def dev(
+    ctx: click.Context, database: str | None, project_path: Path | None, module_path: Path | None,
+    module_bindings_path: Path | None, client_lang: str | None, command: str | None,
+    server_only: bool, skip_publish: bool, skip_generate: bool, deleting: str, agreed_to: str,
+    where: Where,
+) -> None:  # fmt: skip
+    """Build, publish, generate the bindings and run the client; do it again after each change.
+
+    What fails is told, and what ran before goes on. The client is told by SPACETIMEDB_HOST and
+    SPACETIMEDB_DB_NAME where the database is. spacetime.dev.json is read, too.
+
+    \b
+    Examples:
+      harness start &
+      harness dev
+      harness dev chat --server-only --delete-data=never
+
+    \b
+    Exit codes:
+      1    there is no project here, or no database is named
+      2    the command line was not understood
+      130  ended by Ctrl-C; nothing that was started is left
+    """
+    import os
+    from dataclasses import replace
+
+    from harness.cli import asking, building, dev_loop
+    from harness.cli.signals import ended_by_signals
+    from harness.project import languages, watching
+
+    if project_path is not None:
+        try:
+            os.chdir(project_path)
+        except OSError as error:
+            raise PlanError(f"cannot use {project_path}: {error.strerror}") from None
+    where = replace(where, environment=where.environment or _ENVIRONMENT)
+    configuration = asking.configuration(where)
+    project = building.project_at(module_path, configuration)
+    client = languages.named(client_lang or "python", languages.CLIENTS)
+    if isinstance(project, str) or client != languages.PYTHON:
+        from harness.cli.official import hand_over
+
+        other = project if isinstance(project, str) else client
+        sys.exit(hand_over(other, given(ctx)))
+    place = _place(database, where, project, configuration)
+    output = _bindings(project, module_bindings_path, configuration)
+    steps = _steps(
+        project, place, where, output, deleting=deleting, agreed_to=agreed_to,
+        skip_publish=skip_publish, skip_generate=skip_generate or server_only,
+    )  # fmt: skip
+    run = [] if server_only else _client(project, place, command, configuration)
+    generated = frozenset({output or project.folder / "module_bindings"})
+    loop = dev_loop.Loop(
+        steps, dev_loop.command, lambda: watching.snapshot(project.root, generated),
+        time.monotonic, time.sleep, restarted=run,
+        started=[] if skip_publish else [_log(place, where)],
+    )  # fmt: skip
+    with ended_by_signals():
+        loop.run()
+
+
+def _place(
+    database: str | None, where: Where, project: Project, configuration: Configuration | None
+) -> Place:
+    """The database, whose name is the package's if nothing else is said."""
+    from harness.cli import asking
+
+    known = configuration is not None and configuration.named
+    if database is None and not known:
+        database = project.package.replace("_", "-")
+    return asking.database(database, where)
+
+
+def _bindings(
+    project: Project, given_path: Path | None, configuration: Configuration | None
+) -> Path | None:
+    """Where the bindings go: as said, as spacetime.json says, or where ``generate`` puts them."""
+    if given_path is not None:
+        return given_path.absolute()
+    entries: Any = (configuration.python.get("generate") if configuration else None) or []
+    outs = [x.get("out-dir") for x in entries if isinstance(x, dict)] if entries else []
+    if configuration is None or not outs or not isinstance(outs[0], str):
+        return None
+    return (configuration.folder / outs[0]).absolute()
+
+
+def _steps(
+    project: Project, place: Place, where: Where, output: Path | None, *,
+    deleting: str, agreed_to: str, skip_publish: bool, skip_generate: bool,
+) -> list[Step]:  # fmt: skip
+    from harness.cli.dev_loop import Step
+
+    root = str(project.root)
+    steps = [Step("build", ("--native", "-p", root))]
+    if not skip_publish:
+        how = [f"--delete-data={deleting}", *([f"--yes={agreed_to}"] if agreed_to else [])]
+        if where.anonymous:
+            how.append("--anonymous")
+        steps.append(
+            Step("publish", (place.database, "-p", root, "-s", place.uri, "--no-config", *how))
+        )
+    if not skip_generate:
+        out = () if output is None else ("-o", str(output))
+        steps.append(Step("generate", ("--lang", "python", "-p", root, "--no-config", "-y", *out)))
+    return steps
+
+
+def _client(
+    project: Project, place: Place, command: str | None, configuration: Configuration | None
+) -> list[Program]:
+    """The client's process; none if there is nothing to run."""
+    from harness.cli.dev_loop import Program
+
+    found = command or (configuration.run if configuration is not None else None)
+    if found is None:
+        if not (project.folder / "__main__.py").is_file():
+            return []
+        found = f"python -m {project.package}"
+    try:
+        words = shlex.split(found)
+    except ValueError as error:
+        raise PlanError(f"the client's command {found!r} is none: {error}") from None
+    if not words:
+        raise PlanError("the client's command is empty")
+    if words[0] in ("python", "python3"):
+        words[0] = sys.executable  # the one that has the project's requirements
+    environment = {
+        "SPACETIMEDB_HOST": place.uri,
+        "SPACETIMEDB_DB_NAME": place.database,
+        # What the client prints is seen when it is printed, and it runs without being installed.
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": _with_source(project),
+    }
+    return [Program(words, project.root, environment)]
+
+
+def _with_source(project: Project) -> str:
+    import os
+
+    before = os.environ.get("PYTHONPATH")
+    return f"{project.source}{os.pathsep}{before}" if before else str(project.source)
+
+
+def _log(place: Place, where: Where) -> Program:
+    """What prints the database's log from now on."""
+    from harness.cli.dev_loop import Program
+
+    more = ["--anonymous"] if where.anonymous else []
+    arguments = [
+        sys.executable, "-m", "harness", "logs", place.database, "-s", place.uri, "--no-config",
+        "-f", "-n", "0", *more,
+    ]  # fmt: skip
+    return Program(arguments, Path.cwd(), quiet=True)
