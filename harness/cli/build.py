@@ -16,7 +16,6 @@ import click
 
 from harness.cli.arguments import Command, given
 from harness.errors import PlanError, SchemaError, StoreError
-from harness.store.files import umask
 
 if TYPE_CHECKING:
     from harness.module import Module
@@ -203,6 +202,8 @@ def write_all(files: dict[Path, bytes], folder: Path) -> None:
 
 def _beside(path: Path, data: bytes) -> Path:
     """The data in a new file in the same folder, ready to take its place."""
+    from harness.store.files import umask
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -79,7 +79,11 @@ def _count(number: int, kind: str) -> str:
 def _whole(schema: ModuleDef, signatures: Signatures) -> Iterator[str]:
     """Everything, with an empty line before each table and before each list of functions."""
     before = None
-    for kind, _, lines in _parts(schema, signatures):
+    rows = {table.row for table in schema.tables}  # they stand with their tables
+    shown = {"".join((*x.scope, x.name)) for x in schema.types if x.type not in rows}
+    for kind, name, lines in _parts(schema, signatures):
+        if kind == "type" and name not in shown:
+            continue
         if kind != before or kind == "table":
             yield ""
         yield from lines
@@ -103,12 +107,10 @@ def _parts(schema: ModuleDef, signatures: Signatures) -> Iterator[tuple[str, str
     for view in schema.views:
         notes = ["public" if view.public else "private", "anonymous" * view.anonymous]
         yield "view", view.name, [_noted(f"view {signatures.function(view)}", notes)]
-    rows = {table.row for table in schema.tables}
     for type_ in sorted(schema.types, key=lambda x: (x.scope, x.name)):
         name = "".join((*type_.scope, type_.name))
         resolved = schema.typespace.resolve(t.Ref(type_.type))
-        if type_.type not in rows:
-            yield "type", name, [f"type {name} = {signatures.type(resolved)}"]
+        yield "type", name, [f"type {name} = {signatures.type(resolved)}"]
 
 
 def _noted(line: str, notes: Sequence[str]) -> str:

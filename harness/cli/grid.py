@@ -21,7 +21,7 @@ def draw(
     if not headers:
         return ""
     wanted = [
-        max(_width(header), *(_width(row[place]) for row in rows)) if rows else _width(header)
+        max(places(header), *(places(row[place]) for row in rows)) if rows else places(header)
         for place, header in enumerate(headers)
     ]
     widths = _fitted(wanted, width)
@@ -34,58 +34,55 @@ def draw(
 
 
 def _fitted(wanted: list[int], width: int) -> list[int] | None:
-    """Widths that fit: the widest columns give way first; None if that is not enough."""
+    """Widths that fit: no column is wider than the most that all can be; None if none is."""
     room = width - len(_GAP) * (len(wanted) - 1)
-    widths = list(wanted)
-    while sum(widths) > room:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        before = widths[widest]
-        if before <= _LEAST:
-            return None
-        second = max((x for x in widths if x < before), default=_LEAST)
-        widths[widest] = max(before - (sum(widths) - room), min(second, before - 1), _LEAST)
-        if widths.count(before) > 0:  # others as wide give way as much, one place at a time
-            widths[widest] = max(widths[widest], before - 1)
-    return widths
+    low, high = 0, max(wanted)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(min(each, middle) for each in wanted) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return [min(each, low) for each in wanted] if low >= min(_LEAST, max(wanted)) else None
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     shown = []
     for cell, width, is_right in zip(cells, widths, right, strict=True):
         cut = _cut(cell, width)
-        space = " " * (width - _width(cut))
+        space = " " * (width - places(cut))
         shown.append(space + cut if is_right else cut + space)
     return _GAP.join(shown).rstrip()
 
 
 def _blocks(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
     """Each row with a line for each column."""
-    names = min(max(map(_width, headers)), width // 3)
+    names = min(max(map(places, headers)), width // 3)
     parts = []
     for number, row in enumerate(rows, 1):
         lines = [f"--- row {number} ---"]
         for header, cell in zip(headers, row, strict=True):
             shown = _cut(header, names)
-            space = " " * (names - _width(shown))
+            space = " " * (names - places(shown))
             lines.append(f"{shown}{space}{_GAP}{_cut(cell, width - names - len(_GAP))}".rstrip())
         parts.append("\n".join(lines))
     return "\n".join(parts)
 
 
 def _cut(text: str, width: int) -> str:
-    if _width(text) <= width:
+    if places(text) <= width:
         return text
     kept = ""
     used = 0
     for letter in text:
-        used += _width(letter)
+        used += places(letter)
         if used > width - 1:
             break
         kept += letter
     return f"{kept}…"
 
 
-def _width(text: str) -> int:
+def places(text: str) -> int:
     """Places on a terminal: wide letters take two, marks on others none."""
     if text.isascii():
         return len(text)

@@ -95,8 +95,9 @@ def _fits(pattern: str, path: Path, is_folder: bool) -> bool:
         if not is_folder:
             return False
         pattern = pattern.rstrip("/")
+    pattern = pattern.removeprefix("**/")
     anywhere = "/" not in pattern
-    pattern = pattern.removeprefix("**/").removeprefix("/")
+    pattern = pattern.removeprefix("/")
     return any(fnmatchcase(x, pattern) for x in _names(path, anywhere))
 
 

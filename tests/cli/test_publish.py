@@ -8,11 +8,8 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,58 +17,9 @@ from harness.cli import main
 from harness.cli.sources import COMPONENT, CORE
 from harness.client import credentials, running
 from harness.module import program
+from tests.cli.scripted import DATABASE, TOKEN, Scripted, scripted, success
 
-TOKEN = "eyJ0.very-secret.c2ln"
-DATABASE = "c2" + "0a" * 31
 WASM = CORE + b"rest"
-Answer = tuple[int, str]
-
-
-def success(op: str) -> Answer:
-    found = {"domain": "chat", "database_identity": DATABASE, "op": op}
-    return 200, json.dumps({"Success": found})
-
-
-class Scripted(ThreadingHTTPServer):
-    """Answers each method and path as ``answers`` says, and keeps what was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.uri = f"http://127.0.0.1:{self.server_address[1]}"
-        self.answers: dict[str, Answer | None] = {
-            "GET /v1/ping": (200, ""),
-            "POST /v1/identity": (200, json.dumps({"identity": "ab" * 32, "token": TOKEN})),
-            "PUT /v1/database/chat": success("created"),
-        }
-        self.asked: list[tuple[str, str | None, bytes]] = []
-
-    def published(self) -> list[tuple[str, str | None, bytes]]:
-        return [one for one in self.asked if one[0].startswith("PUT ")]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Scripted
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = f"{self.command} {self.path}"
-        self.server.asked.append((asked, self.headers.get("Authorization"), body))
-        found = self.server.answers.get(asked.partition("?")[0], (404, "no such route"))
-        if found is None:  # hangs up
-            self.close_connection = True
-            return
-        data = found[1].encode()
-        self.send_response(found[0])
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_PUT = answer
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +33,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[Scripted]:
-    with Scripted() as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.01,))
-        thread.start()
+    with scripted() as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def say(
