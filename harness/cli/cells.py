@@ -63,7 +63,7 @@ def _only(value: Any) -> Any:
 def _sum(value: Any, type_: t.Sum) -> str:
     if isinstance(value, dict):
         ((name, payload),) = value.items()
-        variant = next(x for x in type_.variants if x.name == name)
+        variant = {x.name: x for x in type_.variants}[name]
     else:
         tag, payload = value
         variant = type_.variants[tag]
