@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from harness.errors import SchemaError
 from harness.wire import jsontext
 from harness.wire import types as t
 from harness.wire.values import Timestamp
@@ -21,15 +22,21 @@ def harmless(text: str, keep: str = "") -> str:
     )
 
 
-def cell(value: Any, type_: t.Type) -> str:
+#: For types without references.
+_NOWHERE = t.Typespace()
+
+
+def cell(value: Any, type_: t.Type, typespace: t.Typespace = _NOWHERE) -> str:
     """A positional value of SATS-JSON in words: ``0xc2…``, ``2026-01-31T10:00:00Z``, ``(none)``."""
     try:
-        return harmless(_cell(value, type_))
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError):
+        return harmless(_cell(value, type_, typespace))
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError,
+            RecursionError, SchemaError):  # fmt: skip
         return harmless(jsontext.dumps(value))  # it is not what its type says; it is shown anyhow
 
 
-def _cell(value: Any, type_: t.Type) -> str:
+def _cell(value: Any, type_: t.Type, space: t.Typespace) -> str:
+    type_ = space.resolve(type_)
     if type_ in _NUMBERS:
         number = str(_only(value))
         return number if number.startswith("0x") else f"0x{int(number):032x}"
@@ -44,13 +51,13 @@ def _cell(value: Any, type_: t.Type) -> str:
     if type_ == t.BYTES:
         return f"0x{value if isinstance(value, str) else bytes(value).hex()}"
     if isinstance(type_, t.Array):
-        return f"[{', '.join(_cell(each, type_.element) for each in value)}]"
+        return f"[{', '.join(_cell(each, type_.element, space) for each in value)}]"
     if isinstance(type_, t.Sum):
-        return _sum(value, type_)
+        return _sum(value, type_, space)
     if isinstance(type_, t.Product):
         values = list(value.values()) if isinstance(value, dict) else value
         fields = zip(type_.elements, values, strict=True)
-        return f"({', '.join(f'{x.name} = {_cell(each, x.type)}' for x, each in fields)})"
+        return f"({', '.join(f'{x.name} = {_cell(each, x.type, space)}' for x, each in fields)})"
     return jsontext.dumps(value)
 
 
@@ -60,7 +67,7 @@ def _only(value: Any) -> Any:
     return found
 
 
-def _sum(value: Any, type_: t.Sum) -> str:
+def _sum(value: Any, type_: t.Sum, space: t.Typespace) -> str:
     if isinstance(value, dict):
         ((name, payload),) = value.items()
         variant = {x.name: x for x in type_.variants}[name]
@@ -68,10 +75,10 @@ def _sum(value: Any, type_: t.Sum) -> str:
         tag, payload = value
         variant = type_.variants[tag]
     if t.option_payload(type_) is not None:
-        return "(none)" if variant.type == t.UNIT else _cell(payload, variant.type)
+        return "(none)" if variant.type == t.UNIT else _cell(payload, variant.type, space)
     if variant.type == t.UNIT:
         return str(variant.name)
-    return f"{variant.name}({_cell(payload, variant.type)})"
+    return f"{variant.name}({_cell(payload, variant.type, space)})"
 
 
 def moment(micros: int) -> str:

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.cli.asking import Place
     from harness.client.http import SqlResult
+    from harness.wire import types as t
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -65,11 +66,24 @@ def sql(
     return 0
 
 
-async def _rows(place: Place, query: str, confirmed: bool | None) -> list[SqlResult]:
+async def _rows(
+    place: Place, query: str, confirmed: bool | None
+) -> tuple[list[SqlResult], t.Typespace]:
+    """The results, and the types that their columns refer to."""
     from harness.cli import asking
+    from harness.wire import types as t
 
     async with asking.asked(place) as http:
-        return await http.sql(place.database, query, confirmed=confirmed)
+        results = await http.sql(place.database, query, confirmed=confirmed)
+        if any(_refers(result.type) for result in results):
+            return results, (await http.schema(place.database)).typespace
+        return results, t.Typespace()
+
+
+def _refers(type_: t.Type) -> bool:
+    from harness.wire import types as t
+
+    return isinstance(type_, t.Ref) or any(map(_refers, t.children(type_)))
 
 
 def _loop(place: Place, form: str, confirmed: bool | None) -> int:
@@ -100,15 +114,21 @@ def _loop(place: Place, form: str, confirmed: bool | None) -> int:
 # --- how it is shown -----------------------------------------------------------------------------
 
 
-def _print(results: list[SqlResult], form: str) -> None:
+def _print(found: tuple[list[SqlResult], t.Typespace], form: str) -> None:
+    results, typespace = found
     for result in results:
-        shown = shown_as(result, form)
+        shown = shown_as(result, form, typespace)
         if shown:
             click.echo(shown)
 
 
-def shown_as(result: SqlResult, form: str, width: int | None = None) -> str:
+def shown_as(
+    result: SqlResult, form: str, typespace: t.Typespace | None = None, width: int | None = None
+) -> str:
     """A result as text, JSON, a line of JSON for each row, or CSV with a header."""
+    from harness.wire import types as t
+
+    typespace = typespace or t.Typespace()
     columns = result.type.elements
     names = _names([x.name or "" for x in columns])
     if not columns:
@@ -116,7 +136,7 @@ def shown_as(result: SqlResult, form: str, width: int | None = None) -> str:
     if form in ("json", "jsonl"):
         from harness.wire import jsontext
 
-        objects = [jsontext.dumps(x) for x in _objects(result, names)]
+        objects = [jsontext.dumps(x) for x in _objects(result, names, typespace)]
         if form == "jsonl":
             return "\n".join(objects)
         return f"[{','.join(chr(10) + ' ' + x for x in objects)}{chr(10) if objects else ''}]"
@@ -124,12 +144,12 @@ def shown_as(result: SqlResult, form: str, width: int | None = None) -> str:
 
     types = [x.type for x in columns]
     if form == "csv":
-        plain = [[_plain(value, type_) for value, type_ in zip(row, types, strict=True)]
+        plain = [[_plain(value, type_, typespace) for value, type_ in zip(row, types, strict=True)]
                  for row in result.rows]  # fmt: skip
         return _csv([names, *plain])
     from harness.cli import grid
 
-    rows = [[cells.cell(value, type_) for value, type_ in zip(row, types, strict=True)]
+    rows = [[cells.cell(value, type_, typespace) for value, type_ in zip(row, types, strict=True)]
             for row in result.rows]  # fmt: skip
     headers = [cells.harmless(name) for name in names]
     right = [cells.is_number(type_) for type_ in types]
@@ -155,10 +175,10 @@ def _names(given: list[str]) -> list[str]:
     return found
 
 
-def _objects(result: SqlResult, names: list[str]) -> list[dict[str, Any]]:
+def _objects(result: SqlResult, names: list[str], typespace: t.Typespace) -> list[dict[str, Any]]:
     from harness.wire import satsjson
 
-    codecs = [satsjson.compile_json(x.type) for x in result.type.elements]
+    codecs = [satsjson.compile_json(x.type, typespace) for x in result.type.elements]
     return [
         {
             name: codec.to_json(codec.from_json(value))
@@ -168,15 +188,15 @@ def _objects(result: SqlResult, names: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _plain(value: Any, type_: Any) -> str:
+def _plain(value: Any, type_: Any, typespace: t.Typespace) -> str:
     from harness.cli import cells
     from harness.wire import types as t
 
     if type_ == t.STRING and isinstance(value, str):
         return value  # a text stays what it is: quotes keep it in its place
     if isinstance(value, list) and t.option_payload(type_) is not None:
-        return "" if value[0] == 1 else _plain(value[1], t.option_payload(type_))
-    return cells.cell(value, type_)
+        return "" if value[0] == 1 else _plain(value[1], t.option_payload(type_), typespace)
+    return cells.cell(value, type_, typespace)
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
