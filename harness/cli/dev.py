@@ -94,11 +94,12 @@ def dev(
         sys.exit(hand_over(other, given(ctx)))
     place = _place(database, where, project, configuration)
     output = _bindings(project, module_bindings_path, configuration)
+    run = [] if server_only else _client(project, place, command, configuration)
     steps = _steps(
         project, place, where, output, deleting=deleting, agreed_to=agreed_to,
-        skip_publish=skip_publish, skip_generate=skip_generate or server_only,
+        # Bindings without a place or a client are of no use to anybody.
+        skip_publish=skip_publish, skip_generate=skip_generate or not (run or output),
     )  # fmt: skip
-    run = [] if server_only else _client(project, place, command, configuration)
     generated = frozenset({output or project.folder / "module_bindings"})
     loop = dev_loop.Loop(
         steps, dev_loop.command, lambda: watching.snapshot(project.root, generated),

@@ -214,7 +214,8 @@ def test_the_steps_of_a_new_project(steps: list[list[str]], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (["--server-only"], ["build", "publish"]),
+        (["--server-only"], ["build", "publish", "generate"]),
+        (["--server-only", "--skip-generate"], ["build", "publish"]),
         (["--skip-publish"], ["build", "generate", "run"]),
         (["--skip-generate", "--run", "echo 'a b'"], ["build", "publish", "run"]),
     ],
@@ -228,6 +229,15 @@ def test_steps_that_are_left_out(
     assert [x[0] for x in steps[:-1]] == names
     if "--run" in arguments:
         assert steps[-2] == ["run", "echo", "a b"]
+
+
+def test_a_module_without_a_client_gets_no_bindings(steps: list[list[str]]) -> None:
+    assert main(["init", "-l", "py", "my-app", "--server-only"]) == 0
+    assert main(["dev", "--project-path", "my-app"]) == 0
+    assert [x[0] for x in steps[:-1]] == ["build", "publish"]
+    os.chdir("..")
+    assert main(["dev", "--project-path", "my-app", "--module-bindings-path", "out"]) == 0
+    assert steps[-2][-2:] == ["-o", f"{Path.cwd()}/out"]
 
 
 def test_answers_and_servers_are_passed_on(steps: list[list[str]]) -> None:
