@@ -106,6 +106,7 @@ def dev(
         time.monotonic, time.sleep, restarted=run,
         started=[] if skip_publish else [_log(place, where)],
     )  # fmt: skip
+    os.chdir(project.root)  # each step is about the project that it is started in
     with ended_by_signals():
         loop.run()
 
@@ -152,7 +153,7 @@ def _steps(
         )
     if not skip_generate:
         out = () if output is None else ("-o", str(output))
-        steps.append(Step("generate", ("--lang", "python", "-p", root, "--no-config", "-y", *out)))
+        steps.append(Step("generate", ("--lang", "python", "-y", *out)))
     return steps
 
 
