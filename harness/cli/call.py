@@ -13,6 +13,7 @@ from harness.errors import PlanError
 
 if TYPE_CHECKING:
     from harness.cli.asking import Place
+    from harness.cli.call_arguments import Arguments
     from harness.wire.schema import ModuleDef, ProcedureDef, ReducerDef
 
 #: So many functions are named to somebody who asked for one that is not there.
@@ -63,7 +64,24 @@ async def _call(place: Place, name: str, words: tuple[str, ...], as_object: str 
         values = (
             arguments.from_words(words) if as_object is None else arguments.from_object(as_object)
         )
-        return harmless(await http.call(place.database, arguments.function.name, values), "\n\t")
+        result = await http.call(place.database, arguments.function.name, values)
+        return harmless(_named(result, arguments), "\n\t")
+
+
+def _named(result: str, arguments: Arguments) -> str:
+    """What a procedure returned, with the names of its fields, which servers leave out."""
+    from harness.errors import WireError
+    from harness.wire import satsjson
+    from harness.wire.schema import ProcedureDef
+
+    function = arguments.function
+    if not isinstance(function, ProcedureDef) or not result:
+        return result
+    codec = satsjson.compile_json(function.returns, arguments.schema.typespace)
+    try:
+        return codec.dumps(codec.loads(result))
+    except WireError:
+        return result  # it is not what the schema says; it is shown anyhow
 
 
 def _function(schema: ModuleDef, name: str) -> ReducerDef | ProcedureDef:

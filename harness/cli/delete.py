@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("database", required=False)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options
-def delete(database: str | None, yes: bool, where: Where) -> int:
+def delete(database: str | None, yes: bool, as_json: bool, where: Where) -> int:
     """Delete a database with all of its data, for good. Asks before.
 
     \b
@@ -39,7 +41,11 @@ def delete(database: str | None, yes: bool, where: Where) -> int:
     if not confirming.agreed(question, yes, "-y"):
         return 1
     asyncio.run(_delete(place))
-    click.echo(f"deleted {place.database}, identity: {identity}")
+    if as_json:
+        told = {"database": place.database, "identity": identity, "op": "deleted"}
+        click.echo(json.dumps({**told, "server": place.uri}))
+    else:
+        click.echo(f"deleted {place.database}, identity: {identity}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.arguments import Command, given
+from harness.cli.signals import ended_by_signals
 from harness.errors import PlanError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _create(name: str, project_path: Path | None, server_only: bool) -> None:
     folder = _folder(project_path or Path(safe.distribution))
     files = template.files(safe, server_only=server_only)
     placing.check(folder, files, beside_others=server_only)
-    placing.place(folder, files)
+    with ended_by_signals():
+        placing.place(folder, files)
     if shutil.which("git") is None:
         click.echo("harness: git is not on PATH; the project is complete without it", err=True)
     click.echo(_told(safe, folder, server_only))

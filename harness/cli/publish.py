@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ _CLEARING = ("-c", "--delete-data", "--clear-database", "--clear")
 @click.option("--break-clients", is_flag=True, help="Change what clients rely on, too.")
 @click.option("-y", "--yes", "agreed_to", metavar="[=all|remote|…]", default="",
               help="Do not ask: about anything, or about these things.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each database.")
 @click.option("--parent", metavar="DATABASE", hidden=True)
 @click.option("--organization", "--org", metavar="NAME", hidden=True)
 @options
@@ -54,7 +56,7 @@ _CLEARING = ("-c", "--delete-data", "--clear-database", "--clear")
 def publish(
     ctx: click.Context, name: str | None, module: str | None, bin_path: Path | None,
     js_path: Path | None, module_path: Path | None, deleting: str, break_clients: bool,
-    agreed_to: str, parent: str | None, organization: str | None, where: Where,
+    agreed_to: str, as_json: bool, parent: str | None, organization: str | None, where: Where,
 ) -> int:  # fmt: skip
     """Publish a module as the database NAME: create it, or update it where it runs.
 
@@ -100,7 +102,7 @@ def publish(
         )
     for target in targets:
         publishing.check_name(target.name)
-    wishes = Wishes(deleting, break_clients, agreed, parent, organization)
+    wishes = Wishes(deleting, break_clients, agreed, parent, organization, as_json)
     sources: list[tuple[Target, Source]] = []
     for target in targets:
         source = _source(target, module, bin_path, js_path, module_path)
@@ -136,6 +138,7 @@ class Wishes:
     agreed: frozenset[str]
     parent: str | None = None
     organization: str | None = None
+    as_json: bool = False
 
     def agrees(self, what: str) -> bool:
         return "all" in self.agreed or what in self.agreed
@@ -257,8 +260,13 @@ async def _publish(
         found = await publishing.publish(
             target.uri, credential, target.name, data, clear=True, source=kind, query=query
         )
-    what = "Created new" if found.created else "Updated"
-    click.echo(f"{what} database {target.name}, identity: {found.identity}")
+    if wishes.as_json:
+        op = "created" if found.created else "updated"
+        told = {"database": target.name, "identity": found.identity, "op": op}
+        click.echo(json.dumps({**told, "server": target.uri}))
+    else:
+        what = "Created new" if found.created else "Updated"
+        click.echo(f"{what} database {target.name}, identity: {found.identity}")
     return 0
 
 

@@ -38,7 +38,10 @@ SCHEMA: dict[str, Any] = {
          "lifecycle": {"none": []}},
         {"name": "start", "params": {"elements": []}, "lifecycle": {"some": {"Init": []}}}],
     "types": [{"name": {"scope": [], "name": "Message"}, "ty": 0, "custom_ordering": True}],
-    "misc_exports": [], "row_level_security": [],
+    "misc_exports": [{"Procedure": {"name": "count", "params": {"elements": []},
+                      "return_type": {"Product": {"elements": [
+                          {"name": {"some": "n"}, "algebraic_type": {"U64": []}}]}}}}],
+    "row_level_security": [],
 }  # fmt: skip
 
 
@@ -266,7 +269,7 @@ def test_one_sentence_for_each_refusal(
     ("words", "said"),
     [
         (["sai", "x"], "there is no reducer or procedure 'sai'; did you mean 'say'?"),
-        (["other", "x"], "there is no reducer or procedure 'other'; it has say"),
+        (["other", "x"], "there is no reducer or procedure 'other'; it has count, say"),
         (["start"], "start is called by the server alone, when its time has come"),
         (["say"], "say takes 1 argument, not 0: say(text: str)"),
         (["say", "a", "b"], "say takes 1 argument, not 2: say(text: str)"),
@@ -311,12 +314,13 @@ def test_a_server_that_answers(server: Scripted, capsys: pytest.CaptureFixture[s
 
 def test_describe(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     assert say(server, capsys, "describe", "chat")[1] == (
-        "chat: 1 table, 2 reducers\n\n"
+        "chat: 1 table, 2 reducers, 1 procedure\n\n"
         "table message  [public]\n"
         "  id    u32  primary key\n"
         "  text  str\n\n"
         "reducer say(text: str)\n"
-        "reducer start()  [Init]\n"
+        "reducer start()  [Init]\n\n"
+        "procedure count() -> (n: u64)\n"
     )
     assert (
         say(server, capsys, "describe", "chat", "reducer", "say")[1] == "reducer say(text: str)\n"
@@ -329,6 +333,18 @@ def test_describe(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = say(server, capsys, "describe", "chat", "table", "mesage")
     assert (code, err) == (1, "harness: there is no table 'mesage'; did you mean 'message'?\n")
     assert say(server, capsys, "describe", "chat", "thing", "message")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [("[7]", '{"n":7}'), ('"odd\x1b"', '"odd\\x1b"'), ("<html>", "<html>"), ("", "")],
+)
+def test_what_a_procedure_returns(
+    answer: str, shown: str, server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credentials.keep(server.uri, ME, TOKEN)
+    server.answers["POST /v1/database/chat/call/count"] = (200, answer)
+    assert say(server, capsys, "call", "chat", "count") == (0, shown + "\n" * bool(shown), "")
 
 
 def record(level: str, message: str) -> str:
@@ -404,6 +420,8 @@ def test_delete_asks(
     ] * deleted
     if deleted:
         assert out == f"deleted chat, identity: {DATABASE}\n"
+        told = json.loads(say(server, capsys, "delete", "chat", "-y", "--json")[1])
+        assert (told["database"], told["identity"], told["op"]) == ("chat", DATABASE, "deleted")
     elif answer is None:
         assert err.endswith("with all its data: nobody can be asked here, so say -y\n")
 

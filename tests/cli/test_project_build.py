@@ -36,11 +36,10 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    before = set(sys.modules)
     write(**{"pyproject.toml": "", "src/app/__init__.py": "", "src/app/tables.py": TABLES,
              "src/app/main.py": MAIN})  # fmt: skip
     yield
-    for name in set(sys.modules) - before:
+    for name in [x for x in sys.modules if x.partition(".")[0] == "app"]:
         del sys.modules[name]
 
 

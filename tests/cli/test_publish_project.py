@@ -30,9 +30,8 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in credentials.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     Path("chat.wasm").write_bytes(WASM)
-    before = set(sys.modules)
     yield
-    for name in set(sys.modules) - before:
+    for name in [x for x in sys.modules if x.partition(".")[0] == "chat"]:
         del sys.modules[name]
 
 
@@ -96,6 +95,18 @@ def test_a_projects_mistakes_are_told_before_the_server_is_asked(
     assert "main.py" in err
     assert "the server prints nothing: use ctx.log.info(…)" in err
     assert server.asked == []
+
+
+def test_machines_are_told_a_line_for_each(
+    server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(server, database="chat", children=TWO, **{"bin-path": "chat.wasm"})
+    code, out, _ = say(capsys, "--json")
+    assert code == 0
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"database": x, "identity": DATABASE, "op": "updated", "server": server.uri}
+        for x in ("chat", "world-a", "world-b")
+    ]
 
 
 TWO = [{"database": "world-a"}, {"database": "world-b"}]
