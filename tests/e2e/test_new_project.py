@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import site
 import subprocess
 import sys
@@ -144,7 +145,31 @@ def test_dev_follows_changes(user: User, uri: str) -> None:
             main.write_text(before)
             _until(log, "dev: watching for changes", 3)
             user.run("harness", "call", "send_message", "again", "-s", uri)
-            process.send_signal(2)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+        finally:
+            process.kill()
+            process.wait()
+    assert "Traceback" not in log.read_text()
+
+
+@WITHOUT_GENERATE
+def test_dev_runs_the_client_again(user: User, home: Home) -> None:
+    """With fresh bindings after each change, and told by its environment where the database is."""
+    begin(user)
+    client = user.folder / "src" / "my_app" / "client.py"
+    log = user.folder / "dev.log"
+    with home.server() as server, log.open("w") as output:
+        process = subprocess.Popen(
+            [user.python, "-m", "harness", "dev", "-s", server.uri], cwd=user.folder,
+            env=user.environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+        try:
+            _until(log, "was sent, stored and received back")
+            client.write_text(client.read_text().replace("Hello from", "Once more from"))
+            _until(log, "dev: changed: client.py")
+            _until(log, ": Once more from my_app!")
+            process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_S) == 130
         finally:
             process.kill()
