@@ -61,5 +61,5 @@ async def _identity(place: Place) -> str:
 async def _delete(place: Place) -> None:
     from harness.cli import asking
 
-    async with asking.asked(place, named=True) as http:
+    async with asking.asked(place) as http:
         await http.delete(place.database)

@@ -37,6 +37,8 @@ class Runner(Protocol):
 
     def restart(self) -> None: ...
 
+    def ensure(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -51,7 +53,7 @@ class Loop:
     sleep: Callable[[float], None]
     #: Started again after each good round.
     restarted: Sequence[Runner] = ()
-    #: Started after the first good round, and left alone then.
+    #: Started after a good round unless they run, and left alone then.
     started: Sequence[Runner] = ()
     say: Callable[[str], object] = field(default=lambda text: click.echo(text, err=True))
     _debounce: Debounce = field(default_factory=Debounce)
@@ -82,10 +84,9 @@ class Loop:
                 goes_on = "; what ran before goes on" if self._good else ""
                 self.say(f"dev: {step.name} failed{goes_on}; waiting for a change")
                 return False
-        if not self._good:
-            self._good = True
-            for runner in self.started:
-                runner.restart()
+        self._good = True
+        for runner in self.started:
+            runner.ensure()
         for runner in self.restarted:
             runner.restart()
         self.say("dev: watching for changes; Ctrl-C ends")
@@ -125,6 +126,11 @@ class Program:
             )
         except OSError as error:
             click.echo(f"dev: cannot run {self.arguments[0]}: {error.strerror}", err=True)
+
+    def ensure(self) -> None:
+        """Begin, unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.restart()
 
     def stop(self) -> None:
         """Ask it to end, and kill it if it does not."""

@@ -94,7 +94,7 @@ class _Printer:
 async def _print(place: Place, printer: _Printer) -> int:
     from harness.cli import asking
 
-    async with asking.asked(place, named=True) as http:
+    async with asking.asked(place) as http:
         # Older servers count from the beginning of what they keep; the last ones are taken here.
         records = [x for x in await http.logs(place.database, None) if printer.wants(x)]
     if printer.last is not None:
@@ -110,7 +110,7 @@ async def _follow(place: Place, printer: _Printer) -> int:
     from harness.cli import asking
 
     async with (
-        asking.asked(place, named=True) as http,
+        asking.asked(place) as http,
         aclosing(http.follow_logs(place.database, printer.last or 0)) as records,
     ):
         async for record in records:

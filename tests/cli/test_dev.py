@@ -26,6 +26,10 @@ class Spy:
     def restart(self) -> None:
         self.story.append(f"{self.name} starts")
 
+    def ensure(self) -> None:
+        if f"{self.name} starts" not in self.story:
+            self.restart()
+
     def stop(self) -> None:
         self.story.append(f"{self.name} stops")
 
@@ -166,6 +170,19 @@ def test_a_client_ends_with_all_that_it_started(
     eventually(lambda: not alive(first) and not alive(child))
     program.stop()
     eventually(lambda: not alive(second))
+    program.stop()
+
+
+def test_what_has_ended_is_begun_again(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    code = "import os, sys; open(sys.argv[1], 'w').write(f'{os.getpid()}\\n'); sys.stdin.read()"
+    program = Program([sys.executable, "-c", code, str(file)], tmp_path)
+    program.ensure()
+    first = pid_in(file)  # it ends by itself: there is nothing on its standard input
+    eventually(lambda: not alive(first))
+    file.unlink()
+    program.ensure()
+    assert pid_in(file) != first
     program.stop()
 
 
