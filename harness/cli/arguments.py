@@ -36,8 +36,9 @@ class Command(click.Command):
             name, equals, value = given.partition("=")
             if name not in self._optional:
                 # ``-cy`` is ``-c -y``, if both may stand alone.
+                cluster = given.startswith("-") and not given.startswith("--") and len(given) > 2
                 letters = [f"-{letter}" for letter in given[1:]]
-                if given[:2] != "--" and len(letters) > 1 and set(letters) <= set(self._optional):
+                if cluster and set(letters) <= set(self._optional):
                     found += [f"{letter}{self._joined(letter)}" for letter in letters]
                 else:
                     found.append(given)
