@@ -24,8 +24,12 @@ _encoder = msgspec.json.Encoder()
 
 def new_id(scenario: str, now: datetime) -> str:
     """A name for a run that sorts by time: ``20250131-094500-throughput-noop-v3-1f3a``."""
-    slug = re.sub(r"[^a-z0-9]+", "-", scenario.lower()).strip("-")
-    return f"{now:%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
+    return f"{now:%Y%m%d-%H%M%S}-{slug(scenario)}-{secrets.token_hex(2)}"
+
+
+def slug(scenario: str) -> str:
+    """How a scenario is called within the ids of its runs."""
+    return re.sub(r"[^a-z0-9]+", "-", scenario.lower()).strip("-")
 
 
 def save(run: Run, folder: Path = DEFAULT_FOLDER) -> Path:
