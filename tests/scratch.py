@@ -55,6 +55,27 @@ def compile_program(program: p.Program) -> Codec:
     return _Slow(_compile_program(program))
 '''
 
+_ENCODER = "        return self._reducer(reducer).encode\n"
+#: What encodes a call's arguments, but first works for nothing.
+_BUSY = """        encode = self._reducer(reducer).encode
+
+        def planted_hot_spot(arguments: tuple[Any, ...]) -> bytes:
+            left = {rounds}
+            while left:
+                left -= 1
+            return encode(arguments)
+
+        return planted_hot_spot
+"""
+
+_HUB_CALL = "        self._started = micros = self.clock()\n"
+_BUSY_SERVER = """
+
+def planted_hot_spot(left: int) -> None:
+    while left:
+        left -= 1
+"""
+
 
 class Scratch:
     """The repository in an empty folder; ``commit`` returns full hashes."""
@@ -69,6 +90,21 @@ class Scratch:
         self.codec = folder / "harness" / "wire" / "codec.py"
         self._original = self.codec.read_text()
         self.git("init", "-q", "-b", "main")
+
+    def busy_calls(self, rounds: int) -> None:
+        """From now on each call of the client goes round so often before its encoding."""
+        client = self.folder / "harness" / "client" / "client.py"
+        text = client.read_text()
+        assert _ENCODER in text
+        client.write_text(text.replace(_ENCODER, _BUSY.format(rounds=rounds)))
+
+    def busy_server(self, rounds: int) -> None:
+        """From now on the server goes round so often before each call."""
+        hub = self.folder / "harness" / "server" / "hub.py"
+        text = hub.read_text()
+        assert text.count(_HUB_CALL) == 1
+        busy = text.replace(_HUB_CALL, f"        planted_hot_spot({rounds})\n{_HUB_CALL}")
+        hub.write_text(busy + _BUSY_SERVER)
 
     def git(self, *arguments: str) -> str:
         """Run git there and give what it said."""

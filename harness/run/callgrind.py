@@ -106,7 +106,7 @@ def count(
     bench = counted.BENCHES[benchmark]
     acts = bench.acts if times is None else times
     with tempfile.TemporaryDirectory() as folder:
-        less, more = _runs(python, benchmark, acts, Path(folder), timeout_s)
+        less, more = runs(python, benchmark, acts, Path(folder), timeout_s)
         before, after = total(less), total(more)
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def count(
     )
 
 
-def _runs(
+def runs(
     python: str, benchmark: str, acts: int, folder: Path, timeout_s: float
 ) -> tuple[Path, Path]:
     """Callgrind's files of two runs side by side: of ``acts`` acts, and of twice as many.

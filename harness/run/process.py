@@ -38,12 +38,14 @@ def work(
     death: Callable[[], str | None],
     progress: Callable[[str], None],
     python: Sequence[str] = (sys.executable,),
+    linger_s: float = 0.0,
 ) -> Outcome:
     """Run a job in a fresh worker process.
 
     ``death`` tells why the server has died, or None. ``python`` is the interpreter with its
-    options: that of another environment measures the library which is installed there. The worker
-    is gone when this returns or raises, Ctrl-C included.
+    options: that of another environment measures the library which is installed there. A worker
+    that has said its finding may take ``linger_s`` to end by itself: what profiles it writes then.
+    The worker is gone when this returns or raises, Ctrl-C included.
     """
     shape = job.scenario.load
     deadline = time.monotonic() + shape.warmup_s + shape.duration_s + GRACE_S
@@ -58,6 +60,9 @@ def work(
         )
         try:
             finding, reason = _listen(worker, job, deadline, death, progress)
+            if finding is not None and linger_s:
+                with suppress(subprocess.TimeoutExpired):
+                    worker.wait(linger_s)
         finally:
             if worker.poll() is None:
                 worker.kill()

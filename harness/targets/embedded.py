@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.measure.environment import filesystem
@@ -12,17 +13,22 @@ DATABASE = "bench"
 
 
 class Embedded(ServerProcess):
-    """``python -m harness start`` with its data in a folder that is deleted at the end."""
+    """``python -m harness start`` with its data in a folder that is deleted at the end.
 
-    def __init__(self) -> None:
+    ``python`` is the interpreter with its options: that of another environment serves with the
+    library which is installed there, of whatever revision. So it is told only what all know.
+    """
+
+    def __init__(self, python: Sequence[str] = (sys.executable,)) -> None:
         self._folder = folder_for_data()
         place = Path(self._folder.name)
+        closed = ["--publish-from", "nowhere"] if python[0] == sys.executable else []
         super().__init__(
             "embedded",
             [
-                sys.executable, "-m", "harness", "start", "harness.module.bench",
+                *python, "-m", "harness", "start", "harness.module.bench",
                 "--listen", "127.0.0.1:0", "--data-dir", str(place / "data"),
-                "--publish-from", "nowhere",
+                *closed,
             ],
             flags=["data on disk", f"file system {filesystem(place)}"],
         )  # fmt: skip

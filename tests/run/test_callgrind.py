@@ -64,7 +64,7 @@ def pretended(costs: dict[str, float], start: int = 600_000_000) -> object:
 
 def test_what_starting_costs_cancels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 900_000}))
+    monkeypatch.setattr(callgrind, "runs", pretended({"a": 900_000}))
     graph = tmp_path / "graphs" / "a.callgrind"
     found = count("a", ENCODE, keep=graph)
     assert found.instructions == 900.0
@@ -80,7 +80,7 @@ def test_sides_are_judged_with_a_threshold_near_zero(
     head: float, word: Word, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 900_000, "b": 900_000 * head}))
+    monkeypatch.setattr(callgrind, "runs", pretended({"a": 900_000, "b": 900_000 * head}))
     found = compare(("a", "b"), ENCODE)
     assert found.word is word
     assert found.ratio == pytest.approx(head)
@@ -88,7 +88,7 @@ def test_sides_are_judged_with_a_threshold_near_zero(
 
 def test_acts_that_cost_nothing_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callgrind, "version", lambda: "3.0")
-    monkeypatch.setattr(callgrind, "_runs", pretended({"a": 0}))
+    monkeypatch.setattr(callgrind, "runs", pretended({"a": 0}))
     with pytest.raises(TargetError, match="40 acts took no more than 20"):
         count("a", ENCODE)
 
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     callgrind._layout()  # asked before, once
     monkeypatch.setattr(subprocess, "Popen", Process)
     with pytest.raises(KeyboardInterrupt):
-        callgrind._runs(sys.executable, ENCODE, 20, tmp_path, 60.0)
+        callgrind.runs(sys.executable, ENCODE, 20, tmp_path, 60.0)
     assert [process.poll() for process in begun] == [-9, -9]
 
 
