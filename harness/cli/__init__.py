@@ -34,6 +34,7 @@ COMMANDS = {
     "login": "Keep an identity for a server, or show who you are.",
     "logout": "Forget the identity that is kept for a server.",
     "logs": "Print or follow the log of a database.",
+    "profile": "Show where the time goes, and what made it more.",
     "publish": "Publish a module as a database on a server.",
     "report": "Make pages, pictures and tables of what was measured.",
     "run": "Measure: start a target, drive it, check it, print the table.",

@@ -37,7 +37,7 @@ def show(run: str | None, out: Path, as_json: bool) -> None:
 
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
     else:
-        click.echo("\n".join(describe(found)))
+        click.echo("\n".join([*describe(found), *profiled(found, out)]))
 
 
 def describe(run: Run) -> list[str]:
@@ -56,6 +56,15 @@ def describe(run: Run) -> list[str]:
     if run.log_tail:
         lines += ["  log", *(f"    {line}" for line in run.log_tail)]
     return lines
+
+
+def profiled(run: Run, out: Path) -> list[str]:
+    """The profiles that say where its time went, as lines of text."""
+    from harness.store import profiles
+
+    found = {each.title: str(profiles.place(each, out) / profiles.PAGE)
+             for each in profiles.of_run(run, out)}  # fmt: skip
+    return _section("profiles", found)
 
 
 def _section(title: str, entries: dict[str, str]) -> list[str]:
