@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from harness.errors import StoreError
 from harness.records import Run
 from harness.series import Series
-from harness.store import asv, asv_columns, commits, history, imports, runs
+from harness.store import asv, asv_columns, commits, history, imports, profiles, runs
+from harness.store.profiles import Profile
 
 #: The form of what is kept of runs.
 _FORM = 1
@@ -67,6 +68,7 @@ class Gathered:
     lines: list[Line] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
     project: str = ""
     commit_url: str = ""
@@ -102,6 +104,7 @@ class Gathering:
             made.sources.append(results)
             made.runs, news = self._runs(results)
             made.news |= news
+            made.profiles = profiles.all_of(results)
             found += _of_runs(made.runs)
             found += self._imported(results)
         for number, place in enumerate(histories):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.records import Record
 from harness.stats.events import Event
-from reports import naming, quantities
+from reports import naming, profile_links, quantities
 from reports.gathering import Commit, Gathered, spoken_time
 from reports.judged import Happened
 
@@ -52,7 +52,9 @@ def event(gathered: Gathered, one: Happened, root: str) -> ShownEvent:
         machine=head.machine,
         because=one.mark.because if one.mark is not None else "",
         commit_href=commit_href(gathered, after),
-        profiles=[],
+        profiles=profile_links.of_change(
+            gathered.profiles, head.name, before.hash, after.hash, root
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from harness.records import Run
 from harness.stats.memory import Entry, Memory
 from harness.store import acknowledged, judgements, runs, sessions
 from harness.store.acknowledged import Mark
-from harness.store.files import write
+from harness.store.files import read, write
 from reports import (
     benchmark,
     comparing,
@@ -29,6 +29,7 @@ from reports import (
     naming,
     overview,
     peers_page,
+    profile_links,
     render,
     run_page,
     runs_page,
@@ -158,6 +159,7 @@ class _Site:
             self._data(block.key, block.content)
         self._page("runs.html", runs_page.page(self._sessions, gathered.runs))
         self._runs()
+        self._profiles()
         self._page("scale.html", scale.page(gathered))
         self._page("peers.html", peers_page.page(self._sessions, gathered.runs))
         self._page("method.html", method.page(gathered, judgement.each, judgement.level))
@@ -234,9 +236,10 @@ class _Site:
         files = _attached(self._results, lean.id)
         names += [f"r/{file['href']}" for file in files]
         hash = lean.environment.git_commit or ""
+        profiled = profile_links.of_run(self._gathered.profiles, lean, "../")
         subject, href = self._said.get(hash, ("", ""))
         commit = {"hash": hash, "subject": subject, "href": href}
-        made_of = self._made_of([lean.id, files, commit])
+        made_of = self._made_of([lean.id, files, profiled, commit])
         self._runs_now[lean.id] = made_of
         if self._runs_before.get(lean.id) == made_of and self._folder.keep(names):
             return
@@ -246,7 +249,7 @@ class _Site:
             raw = path.read_bytes()
         except (StoreError, OSError):
             return  # it went away since it was read
-        page, shard = run_page.page(run, files, commit)
+        page, shard = run_page.page(run, [*files, *profiled], commit)
         # The newest commit is no part of what a run is; without it, old runs' pages stay.
         self._page(names[0], page, "run.html", "../", self._about | {"newest": ""})
         self._data(shard.key, shard.content)
@@ -254,6 +257,15 @@ class _Site:
         for file in files:
             source = self._results / "attached" / file["title"]
             self._folder.put(f"r/{file['href']}", source.read_bytes())
+
+    def _profiles(self) -> None:
+        """Profiles never change, so their files are copied once."""
+        for profile in self._gathered.profiles:
+            assert self._results is not None
+            files = profile_links.contents(profile, self._results)
+            if not self._folder.keep([name for name, _ in files]):
+                for name, source in files:
+                    self._folder.put(name, read(source))
 
     def _made_of(self, parts: Any) -> bytes:
         """What a page is made of, as a digest: its parts, and the code that makes it of them."""

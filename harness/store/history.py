@@ -44,7 +44,7 @@ def of_run(run: Run) -> Iterator[Series]:
         low, high = metric.interval or (None, None)
         valid = run.verdict.level is not Level.VOID
         yield measured(
-            f"{_word(run.scenario.name)}.{metric.name}",
+            f"{word(run.scenario.name)}.{metric.name}",
             metric.unit,
             value=metric.value if valid else None,
             better=_better(metric),
@@ -92,5 +92,6 @@ def _better(metric: Metric) -> Better:
     return Better.MORE if metric.better == "higher" else Better.LESS
 
 
-def _word(scenario: str) -> str:
+def word(scenario: str) -> str:
+    """How a scenario is called in the names of its series."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", scenario).strip("-")

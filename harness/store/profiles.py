@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import field
@@ -18,7 +18,7 @@ from msgspec import field
 from harness.errors import StoreError
 from harness.records import Environment, Record, Run, Scenario
 from harness.stacks import Grown
-from harness.store import files, runs
+from harness.store import files, history, runs
 
 #: The form of a stored profile. Raised when a field changes its meaning.
 FORM = 1
@@ -137,9 +137,11 @@ def all_of(folder: Path) -> list[Profile]:
     found = []
     for name in names(folder):
         try:
-            found.append(load(folder / _FOLDER / name))
+            one = load(folder / _FOLDER / name)
         except StoreError:
             continue  # written by a newer version, or damaged: the others can be shown
+        if one.id == name:  # else its other files are not where it says
+            found.append(one)
     return found
 
 
@@ -148,7 +150,12 @@ def of_run(run: Run, folder: Path) -> list[Profile]:
 
     Those made for it, and those of the same scenario on the same kind of target at its commit.
     """
-    return [x for x in all_of(folder) if x.run == run.id or fits(x, run)]
+    return explaining_run(all_of(folder), run)
+
+
+def explaining_run(known: Sequence[Profile], run: Run) -> list[Profile]:
+    """Those of ``known`` that ``of_run`` gives."""
+    return [x for x in known if x.run == run.id or fits(x, run)]
 
 
 def fits(profile: Profile, run: Run) -> bool:
@@ -182,9 +189,17 @@ def newest_run(profile: Profile, folder: Path) -> str | None:
 def of_change(benchmark: str, before: str, after: str, folder: Path) -> list[Profile]:
     """The profiles that explain a change of a benchmark between two commits, oldest first.
 
-    ``benchmark`` is a name in the catalog, with or without parameters or an asv method behind it;
-    commits may be short. Differences between just these two, and profiles of the later one.
+    ``benchmark`` is a name in the catalog, with or without parameters or an asv method behind it,
+    or that of a series of our own runs; commits may be short. Differences between just these two,
+    and profiles of the later one.
     """
+    return explaining_change(all_of(folder), benchmark, before, after)
+
+
+def explaining_change(
+    known: Sequence[Profile], benchmark: str, before: str, after: str
+) -> list[Profile]:
+    """Those of ``known`` that ``of_change`` gives."""
 
     def same(known: str | None, asked: str) -> bool:
         if not known or not asked:
@@ -193,11 +208,21 @@ def of_change(benchmark: str, before: str, after: str, folder: Path) -> list[Pro
 
     return [
         profile
-        for profile in all_of(folder)
-        if _named(profile.benchmark, benchmark)
+        for profile in known
+        if _about(profile, benchmark)
         and same(profile.commit, after)
         and (profile.base is None or same(profile.base, before))
     ]
+
+
+def _about(profile: Profile, benchmark: str) -> bool:
+    """Whether it is of this benchmark, by its name in the catalog or by its scenario's."""
+    if _named(profile.benchmark, benchmark):
+        return True
+    # Series of our own runs: ``throughput-noop-v3.rate(target=embedded)``.
+    return profile.scenario is not None and benchmark.partition(".")[0] == history.word(
+        profile.scenario.name
+    )
 
 
 def _named(known: str, asked: str) -> bool:
