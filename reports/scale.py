@@ -73,6 +73,10 @@ def _rows(chart: dict[str, Any]) -> list[dict[str, str]]:
             "label": line["label"],
             "x": f"{point['x']:,.0f}",
             "value": quantities.text(point["y"], chart["unit"]),
+            "interval": ""
+            if point["lo"] is None
+            else f"{quantities.text(point['lo'], chart['unit'])} to "
+            f"{quantities.text(point['hi'], chart['unit'])}",
             "href": f"r/{point['run']}.html" if point["run"] else "",
         }
         for line in chart["lines"]
