@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,17 @@ def install(version: str = "2.10.1") -> Path:
     ready = folder / f"{UNDICI}.installed"
     if ready.exists():
         return folder
+    # The peers are frameworks for browsers; none is needed here.
+    add(folder, f"spacetimedb@{version}", UNDICI, options=["--legacy-peer-deps"])
+    ready.touch()
+    return folder
+
+
+def add(folder: Path, *packages: str, options: Sequence[str] = ()) -> None:
+    """Install packages into a folder. Raises ``TargetError`` if npm is missing or fails."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [
-        "npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund",
-        # The peers are frameworks for browsers; none is needed here.
-        "--legacy-peer-deps", f"spacetimedb@{version}", UNDICI,
+        "npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", *options, *packages,
     ]  # fmt: skip
     try:
         done = subprocess.run(
@@ -51,12 +58,12 @@ def install(version: str = "2.10.1") -> Path:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+    except FileNotFoundError:
+        raise TargetError("npm is not installed") from None
     except subprocess.TimeoutExpired:
         raise TargetError(f"npm install took more than {INSTALL_TIMEOUT_S} s") from None
     if done.returncode:
-        raise TargetError(f"npm install spacetimedb@{version} failed: {done.stderr[-500:]}")
-    ready.touch()
-    return folder
+        raise TargetError(f"npm install {packages[0]} failed: {done.stderr[-500:]}")
 
 
 def run_script(script: Path, request: dict[str, Any]) -> dict[str, Any]:
