@@ -1,4 +1,4 @@
-"""The official npm clients, installed once into the user's cache, and their scenarios.
+"""The official npm clients, installed once into the user's cache, and their scenarios; and axe.
 
 `python -m tests.e2e.npm` installs them ahead of the tests.
 """
@@ -19,6 +19,9 @@ from harness.targets import npm
 VERSIONS = {"2.10.1": ("v3", "v2"), "1.12.0": ("v1",)}
 #: Bounds liveness only.
 SCRIPT_LIMIT_S = 180
+
+#: The checker of accessibility that is put into pages.
+AXE = "axe-core@4.14.1"
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios.mjs"
 
@@ -61,9 +64,27 @@ class Client:
         return report
 
 
+def axe() -> Path:
+    """The script of axe-core, installed if need be. Raises ``TargetError`` saying what is missing.
+
+    Nothing of it is run while it is installed.
+    """
+    folder = npm.cache_folder() / "npm" / AXE
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if script.exists():
+        return script
+    npm.add(folder, AXE, options=["--ignore-scripts"])
+    return script
+
+
 def main() -> int:
-    """Install all versions; the exit code is 1 if one is missing."""
+    """Install all of it; the exit code is 1 if something is missing."""
     missing = 0
+    try:
+        print(f"{AXE}: {axe()}")
+    except TargetError as error:
+        print(f"{AXE}: {error}", file=sys.stderr)
+        missing = 1
     for version in VERSIONS:
         try:
             print(f"spacetimedb {version}: {npm.install(version)}")
