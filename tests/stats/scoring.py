@@ -89,6 +89,19 @@ TOOLS: dict[str, Callable[[], Tool]] = {
 }
 
 
+def available(wanted: str = "") -> dict[str, Tool]:
+    """Those that are installed and have this in their name; the others are told on stderr."""
+    tools: dict[str, Tool] = {}
+    for name, make in TOOLS.items():
+        if wanted not in name:
+            continue
+        try:
+            tools[name] = make()
+        except ImportError as error:
+            print(f"left out: {name}, {error}", file=sys.stderr)
+    return tools
+
+
 # --- the series ----------------------------------------------------------------------------------
 
 
@@ -146,14 +159,7 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 400
     long_runs = int(sys.argv[2]) if len(sys.argv) > 2 else min(runs, 60)
     wanted = sys.argv[3] if len(sys.argv) > 3 else ""
-    tools: dict[str, Tool] = {}
-    for name, make in TOOLS.items():
-        if wanted not in name:
-            continue
-        try:
-            tools[name] = make()
-        except ImportError as error:
-            print(f"left out: {name}, {error}", file=sys.stderr)
+    tools = available(wanted)
     print("| series | " + " | ".join(tools) + " |")
     print("|---|" + "--:|" * len(tools), flush=True)
     for name, maker, count, number, at, shift in rows(runs, long_runs):
