@@ -182,7 +182,7 @@ def _plain(judged: Judged) -> dict[str, Any]:
     from harness.stats.events import Kind
 
     made: dict[str, Any] = {
-        "change_points": [event.at for event in judged.events if event.kind is Kind.SHIFT]
+        "change_points": [event.at for event in judged.events if event.kind is not Kind.DRIFT]
     }
     made |= msgspec.to_builtins(judged)
     # Defaults are left out of records, and have to be there for other programs.

@@ -105,21 +105,26 @@ dot(const double *x, const double *y, Py_ssize_t count)
     return together(lanes) + rest;
 }
 
-/* The sum of squares of what is new in each error but the first. */
+/* The sum of squares of what is new in each error but the first, which passes on `first` of the one
+ * before and `second` of the one before that. */
 static double
-fresh_squares(const double *errors, Py_ssize_t count, double rho)
+fresh_squares(const double *errors, Py_ssize_t count, double first, double second)
 {
-    double lanes[LANES] = {0.0};
+    double lanes[LANES] = {0.0}, rest = 0.0;
     Py_ssize_t i = 1;
+    if (count > 1) {
+        double fresh = errors[1] - (first + second) * errors[0];
+        rest = fresh * fresh;
+        i = 2;
+    }
     for (; i + LANES <= count; i += LANES) {
         for (int k = 0; k < LANES; k++) {
-            double fresh = errors[i + k] - rho * errors[i + k - 1];
+            double fresh = errors[i + k] - first * errors[i + k - 1] - second * errors[i + k - 2];
             lanes[k] += fresh * fresh;
         }
     }
-    double rest = 0.0;
     for (; i < count; i++) {
-        double fresh = errors[i] - rho * errors[i - 1];
+        double fresh = errors[i] - first * errors[i - 1] - second * errors[i - 2];
         rest += fresh * fresh;
     }
     return together(lanes) + rest;
@@ -526,49 +531,82 @@ fit_levels(Fit *f)
     return FITTED;
 }
 
-/* (log_variance, rho), as harness.stats.autoregression has them. */
+/* How noise is judged; each limit stands in harness.stats.autoregression. */
+typedef struct {
+    double floor, most; /* the least variance, and the most that is passed on */
+    Py_ssize_t brief; /* series shorter than this know of one error before */
+    double price; /* of knowing of two, in logarithms of the number of points */
+} Limits;
+
+/* (log_variance, rho, first, second), as harness.stats.autoregression has them. */
 static PyObject *
-noise_of(const double *errors, Py_ssize_t count, Py_ssize_t parameters, double floor, double most)
+noise_of(const double *errors, Py_ssize_t count, Py_ssize_t levels, Py_ssize_t slopes,
+         const Limits *limits)
 {
-    double rho = 0.0, variance = floor, total = dot(errors, errors, count);
+    double first = 0.0, second = 0.0, rho = 0.0, most = limits->most;
+    double variance = limits->floor, total = dot(errors, errors, count);
     if (!isfinite(total)) return not_finite();
-    if (total > floor * (double)count && count >= 3) {
-        rho = dot(errors + 1, errors, count - 1) / total;
-        rho += (1 + 3 * rho) * (double)parameters / (double)count;
+    if (total > limits->floor * (double)count && count >= 3) {
+        double near = dot(errors + 1, errors, count - 1) / total;
+        rho = near + ((1 + 3 * near) * (double)levels + (1 + near) * (double)slopes) / (double)count;
         rho = rho > 0.0 ? (rho < most ? rho : most) : 0.0;
-        Py_ssize_t free = count - 1 - parameters;
-        variance = fresh_squares(errors, count, rho) / (double)(free > 1 ? free : 1);
-        if (!(variance > floor)) variance = floor;
+        first = rho;
+        if (count >= limits->brief && near > 0.0) {
+            double far = dot(errors + 2, errors, count - 2) / total;
+            double part = (far - near * near) / (1 - near * near);
+            part = part < most ? (part > -most ? part : -most) : most;
+            if (-(double)count * log1p(-part * part) > limits->price * log((double)count)) {
+                first = rho * (1 - part);
+                second = part;
+            }
+        }
+        Py_ssize_t free = count - 1 - levels - slopes;
+        variance = fresh_squares(errors, count, first, second) / (double)(free > 1 ? free : 1);
+        double least = limits->floor * (1 + first * first + second * second);
+        if (!(variance > least)) variance = least;
     }
-    return Py_BuildValue("dd", log(variance), rho);
+    return Py_BuildValue("dddd", log(variance), rho, first, second);
 }
 
 static int
-take_limits(PyObject *const *given, double *floor, double *most)
+take_limits(PyObject *const *given, Limits *limits)
 {
-    *floor = PyFloat_AsDouble(given[0]);
-    if (*floor == -1.0 && PyErr_Occurred()) return -1;
-    *most = PyFloat_AsDouble(given[1]);
-    if (*most == -1.0 && PyErr_Occurred()) return -1;
-    if (*floor > 0.0 && isfinite(*floor) && *most >= 0.0 && *most < 1.0) return 0;
+    limits->floor = PyFloat_AsDouble(given[0]);
+    if (limits->floor == -1.0 && PyErr_Occurred()) return -1;
+    limits->most = PyFloat_AsDouble(given[1]);
+    if (limits->most == -1.0 && PyErr_Occurred()) return -1;
+    limits->brief = PyLong_AsSsize_t(given[2]);
+    if (limits->brief == -1 && PyErr_Occurred()) return -1;
+    limits->price = PyFloat_AsDouble(given[3]);
+    if (limits->price == -1.0 && PyErr_Occurred()) return -1;
+    if (limits->floor > 0.0 && isfinite(limits->floor) && limits->most >= 0.0
+        && limits->most < 1.0 && limits->price >= 0.0) {
+        return 0;
+    }
     PyErr_SetString(PyExc_ValueError, "the floor is above 0, and less than 1 is passed on");
+    return -1;
+}
+
+static int
+take_number(PyObject *given, Py_ssize_t *number)
+{
+    *number = PyLong_AsSsize_t(given);
+    if (*number == -1 && PyErr_Occurred()) return -1;
+    if (*number >= 0) return 0;
+    PyErr_Format(PyExc_ValueError, "%zd parameters", *number);
     return -1;
 }
 
 static PyObject *
 noise(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
 {
-    double floor, most;
+    Limits limits;
     Py_buffer view;
-    if (!is_count("noise", count, 4) || take_limits(given + 2, &floor, &most) < 0) return NULL;
-    Py_ssize_t parameters = PyLong_AsSsize_t(given[1]);
-    if (parameters == -1 && PyErr_Occurred()) return NULL;
-    if (parameters < 0) {
-        PyErr_Format(PyExc_ValueError, "%zd parameters", parameters);
-        return NULL;
-    }
+    Py_ssize_t levels, slopes;
+    if (!is_count("noise", count, 7) || take_limits(given + 3, &limits) < 0) return NULL;
+    if (take_number(given[1], &levels) < 0 || take_number(given[2], &slopes) < 0) return NULL;
     if (take_doubles(given[0], 1, 0, "errors", &view) < 0) return NULL;
-    PyObject *found = noise_of(view.buf, view.shape[0], parameters, floor, most);
+    PyObject *found = noise_of(view.buf, view.shape[0], levels, slopes, &limits);
     PyBuffer_Release(&view);
     return found;
 }
@@ -576,15 +614,23 @@ noise(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
 static PyObject *
 left_over(PyObject *Py_UNUSED(module), PyObject *const *given, Py_ssize_t count)
 {
-    double floor, most;
+    Limits limits;
     Fit f;
-    if (!is_count("left_over", count, 5) || take_limits(given + 3, &floor, &most) < 0) return NULL;
+    Py_ssize_t slopes;
+    if (!is_count("left_over", count, 8) || take_limits(given + 4, &limits) < 0) return NULL;
+    if (take_number(given[3], &slopes) < 0) return NULL;
     PyObject *found = NULL;
     if (take_fit(&f, given[0], given[1], given[2]) == 0) {
-        Outcome outcome = fit_levels(&f);
-        found = outcome == NOT_FINITE ? not_finite()
-            : outcome == DEPENDENT ? Py_NewRef(Py_None)
-            : noise_of(column_of(&f, f.width), f.count, f.levels + f.width, floor, most);
+        if (slopes > f.width) {
+            PyErr_Format(PyExc_ValueError, "%zd slopes in %zd columns", slopes, f.width);
+        }
+        else {
+            Outcome outcome = fit_levels(&f);
+            found = outcome == NOT_FINITE ? not_finite()
+                : outcome == DEPENDENT ? Py_NewRef(Py_None)
+                : noise_of(column_of(&f, f.width), f.count, f.levels + f.width - slopes, slopes,
+                           &limits);
+        }
     }
     free_fit(&f);
     return found;
@@ -640,11 +686,11 @@ static PyMethodDef module_methods[] = {
     {"best", (PyCFunction)(void (*)(void))best, METH_FASTCALL,
      "best(sums, shortest, /)\n--\n\nThe one best split; None if there are too few points."},
     {"noise", (PyCFunction)(void (*)(void))noise, METH_FASTCALL,
-     "noise(errors, parameters, floor, most, /)\n--\n\nLog of the variance of what is new in each "
-     "error, and the part that is passed on."},
+     "noise(errors, levels, slopes, floor, most, brief, price, /)\n--\n\nLog of the variance of what "
+     "is new in each error, and the parts that are passed on."},
     {"left_over", (PyCFunction)(void (*)(void))left_over, METH_FASTCALL,
-     "left_over(values, changes, columns, floor, most, /)\n--\n\nThe noise around a model; None if "
-     "its columns depend on each other."},
+     "left_over(values, changes, columns, slopes, floor, most, brief, price, /)\n--\n\nThe noise "
+     "around a model, of whose columns so many are slopes; None if they depend on each other."},
     {"fit", (PyCFunction)(void (*)(void))fit, METH_FASTCALL,
      "fit(values, changes, columns, rest, errors, /)\n--\n\nFills rest and errors; False, and "
      "nothing filled, if the columns depend on each other."},

@@ -1,4 +1,4 @@
-"""What happened in a history: one event for each shift of level, and one for a slow drift.
+"""What happened in a history: one event for each new level or slope, and one for a slow drift.
 
 An event says between which commits, by how much, how sure, which direction it is by the metric's
 own sense, and whether it still lasts. Spikes are no events; they are listed apart.
@@ -31,9 +31,12 @@ class Direction(Enum):
 
 
 class Kind(Enum):
-    """A level that is new from one commit to the next, or one that creeps over the history."""
+    """A level that is new from one commit to the next, one that begins to creep there, or creeps
+    otherwise than before, and one that creeps over the whole history.
+    """
 
     SHIFT = "shift"
+    BEND = "bend"
     DRIFT = "drift"
 
 
@@ -49,9 +52,10 @@ class Event(Record, frozen=True):
 
     ``at`` is the place of the first point of the new level, counted from 0 over all points of the
     series, also those without a value; ``first`` and ``last`` are the places between which it
-    began, at about 95 %. ``before`` and ``after`` are the levels; ``ratio`` is after ÷ before with
-    its interval at 95 %, None if before is not positive. ``p`` is the share of histories of noise
-    alone in which something looks as much like an event.
+    began, at about 95 %. ``before`` and ``after`` are the levels; of a bend ``after`` is what
+    its slope comes to until the next event, ``before`` what the slope before would have come to.
+    ``ratio`` is after ÷ before with its interval at 95 %, None if before is not positive. ``p`` is
+    the share of histories of noise alone in which something looks as much like an event.
     """
 
     kind: Kind
@@ -137,7 +141,7 @@ def _shift(
     half = _TWO_SIDES * change.error
     at = places[change.at]
     return Event(
-        kind=Kind.SHIFT,
+        kind=Kind.BEND if change.bends else Kind.SHIFT,
         at=at,
         first=places[change.first],
         last=places[change.last],

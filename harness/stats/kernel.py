@@ -34,8 +34,16 @@ class Kernel(Protocol):
         """As ``splits.best``, likewise."""
 
     def noise(
-        self, errors: Values, parameters: int, floor: float, most: float, /
-    ) -> tuple[float, float]:
+        self,
+        errors: Values,
+        levels: int,
+        slopes: int,
+        floor: float,
+        most: float,
+        brief: int,
+        price: float,
+        /,
+    ) -> tuple[float, float, float, float]:
         """As ``autoregression.noise``, with its limits."""
 
     def left_over(
@@ -43,11 +51,14 @@ class Kernel(Protocol):
         values: Values,
         changes: list[int],
         columns: Values | None,
+        slopes: int,
         floor: float,
         most: float,
+        brief: int,
+        price: float,
         /,
-    ) -> tuple[float, float] | None:
-        """As ``models.left_over``; None if the columns depend on each other."""
+    ) -> tuple[float, float, float, float] | None:
+        """As ``models.left_over`` for levels; None if the columns depend on each other."""
 
     def fit(
         self,
@@ -58,7 +69,7 @@ class Kernel(Protocol):
         errors: Values,
         /,
     ) -> bool:
-        """As ``models.fit``, into ``rest`` and ``errors``; False if the columns depend."""
+        """As ``models.fit`` for levels, into ``rest`` and ``errors``; False if columns depend."""
 
 
 def _choose() -> Kernel | None:

@@ -16,6 +16,9 @@ LEVEL = 12.0
 #: Evidence that a slope must have over the whole series, and a cycle and each further harmonic.
 SLOPE, CYCLE, HARMONIC = 10.0, 16.0, 8.0
 
+#: Evidence that a new line must have beyond that of a new level: its slope is one number more.
+BEND = 4.0
+
 _OFFSET, _SCALE = 4.2, 2.1
 
 

@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 _REACH = 2
 #: Standard deviations of the noise, robustly taken, from which on a point is a spike.
 LIMIT = 4.0
+#: The largest part of a series that may be spikes; one always may, and its neighbour.
+_MOST, _ALWAYS = 0.1, 2
 #: The median of absolute values of standard normal numbers, and of their differences.
 _MEDIAN_ABS, _MEDIAN_STEP = 0.6745, 0.9539
 
 
-def without(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def without(
+    values: NDArray[np.float64], least: float = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The values with spikes replaced by the median around them, and which those are.
 
-    In a series without noise any single or double deviation is one.
+    ``least`` is the least that the standard deviation of the noise can be. In a series without
+    noise any single or double deviation is a spike.
     """
     count = len(values)
     if count < 2 * _REACH + 1:
@@ -31,8 +36,11 @@ def without(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     noise = max(
         float(np.median(distance)) / _MEDIAN_ABS,
         float(np.median(np.abs(np.diff(values)))) / _MEDIAN_STEP,
+        least,
     )
     found = distance > LIMIT * noise
+    if np.count_nonzero(found) > max(_ALWAYS, _MOST * count):
+        return values.copy(), np.zeros(count, dtype=bool)
     return np.where(found, around, values), found
 
 

@@ -37,12 +37,13 @@ class Kind(Record, frozen=True):
 
     changes: list[int]
     drifts: bool = False
+    lines: bool = False
     period: float | None = None
     waves: int = 0
 
     def model(self, count: int) -> Model:
         """For a series of this length."""
-        return models.over(count, self.drifts, self.period, self.waves)
+        return models.over(count, self.drifts, self.lines, self.period, self.waves)
 
 
 class Kept(Record, frozen=True):
@@ -65,7 +66,7 @@ def begin(values: NDArray[np.float64], threshold: float = significance.LEVEL) ->
     scaled = changepoints.prepared(values)
     if isinstance(scaled, Found):
         return scaled, Kept(found=None, rivals=[], doubts=[], due=count + 1)
-    search = Search(scaled.values, threshold)
+    search = Search(scaled.values, threshold, scaled.floor)
     changes, model = search.run()
     rivals = [_kind(other, beside) for _, other, beside in search.rivals(model)]
     kept = Kept(
@@ -93,7 +94,7 @@ def go_on(
     scaled = changepoints.prepared(values)
     if isinstance(scaled, Found):
         return begin(values, threshold)
-    search = Search(scaled.values, threshold)
+    search = Search(scaled.values, threshold, scaled.floor)
     changes, model = kept.found.changes, kept.found.model(count)
     if not _stands(search, scaled.values, changes, model):
         return begin(values, threshold)
@@ -114,7 +115,13 @@ def go_on(
 
 
 def _kind(changes: list[int], model: Model) -> Kind:
-    return Kind(changes=changes, drifts=model.drifts, period=model.period, waves=model.waves)
+    return Kind(
+        changes=changes,
+        drifts=model.drifts,
+        lines=model.lines,
+        period=model.period,
+        waves=model.waves,
+    )
 
 
 def _due(values: NDArray[np.float64]) -> int:
@@ -130,7 +137,7 @@ def _stands(search: Search, values: NDArray[np.float64], changes: list[int], mod
         return True
     begin = changes[-2] if len(changes) > 1 else 0
     rest, _ = models.fit(values, changes, model)
-    better = splits.best(rest[begin:])
+    better = splits.best(rest[begin:], model.lines)
     if better is not None and begin + better != changes[-1]:
         moved = [*changes[:-1], begin + better]
         if search.cost(moved, model) < search.cost(changes, model) - 1e-9:
@@ -149,7 +156,8 @@ def _doubts(
     cost = search.cost(changes, model)
     rest, _ = models.fit(values, changes, model)
     further = [
-        cost - search.cost(sorted([*changes, *new]), model) for new in _further(rest, changes)
+        cost - search.cost(sorted([*changes, *new]), model)
+        for new in _further(rest, changes, model)
     ]
     count = len(values)
     return [
@@ -158,24 +166,24 @@ def _doubts(
     ]
 
 
-def _further(rest: NDArray[np.float64], changes: list[int]) -> list[list[int]]:
+def _further(rest: NDArray[np.float64], changes: list[int], model: Model) -> list[list[int]]:
     """Changes since the newest one that may come to it, alone or in pairs."""
     begin, count = changes[-1] if changes else 0, len(rest)
-    first = _split(rest, begin, count)
+    first = _split(rest, begin, count, model)
     if first is None:
         return []
     found = [[first]]
-    for second in (_split(rest, begin, first), _split(rest, first, count)):
+    for second in (_split(rest, begin, first, model), _split(rest, first, count, model)):
         if second is not None:
             found.append([first, second])
-    newest = _split(rest, max(begin, count - _TAIL), count)
+    newest = _split(rest, max(begin, count - _TAIL), count, model)
     if newest is not None and newest != first:
         found.append([newest])
-        if abs(newest - first) >= splits.SHORTEST and [first, newest] not in found:
+        if abs(newest - first) >= model.shortest and [first, newest] not in found:
             found.append([first, newest])
     return found
 
 
-def _split(rest: NDArray[np.float64], begin: int, end: int) -> int | None:
-    at = splits.best(rest[begin:end])
+def _split(rest: NDArray[np.float64], begin: int, end: int, model: Model) -> int | None:
+    at = splits.best(rest[begin:end], model.lines)
     return None if at is None else begin + at

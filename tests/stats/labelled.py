@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,9 +61,7 @@ def f1(annotations: Sequence[Sequence[int]], found: Sequence[int], margin: int =
     told = {0, *found}
     each = [{0, *places} for places in annotations]
     precision = true_positives(set().union(*each), told, margin) / len(told)
-    recall = float(
-        np.mean([true_positives(places, told, margin) / len(places) for places in each])
-    )
+    recall = float(np.mean([true_positives(places, told, margin) / len(places) for places in each]))
     return 2 * precision * recall / (precision + recall)
 
 
@@ -81,7 +80,7 @@ def covering(annotations: Sequence[Sequence[int]], found: Sequence[int], count: 
 
 def _stretches(places: Sequence[int], count: int) -> list[set[int]]:
     bounds = sorted({0, *places, count})
-    return [set(range(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [set(range(a, b)) for a, b in pairwise(bounds)]
 
 
 # --- the series ----------------------------------------------------------------------------------

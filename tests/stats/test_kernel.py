@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.stats import autoregression, kernel, models, splits, streaming
+from harness.stats.autoregression import FLOOR, MOST, PRICE, SHORT, Fitted
 from harness.stats.changepoints import Found, find
 from harness.stats.models import LEVELS, Model
 from tests.stats import noises
@@ -171,8 +172,8 @@ def wave(count: int, seed: int) -> Model:
     kinds = [
         LEVELS,
         models.drift(count),
-        models.over(count, False, rng.uniform(3, count / 3), 1),
-        models.over(count, True, rng.uniform(6, max(7, count / 3)), 2),
+        models.over(count, False, False, rng.uniform(3, count / 3), 1),
+        models.over(count, True, False, rng.uniform(6, max(7, count / 3)), 2),
     ]
     return kinds[seed % len(kinds)]
 
@@ -186,9 +187,9 @@ def test_models_are_fitted_the_same(seed: int, count: int, cuts: int) -> None:
     (rest, errors), (slow_rest, slow_errors) = twins(models.fit, values, changes, model)
     assert rest == pytest.approx(slow_rest, rel=NEARLY, abs=1e-9)
     assert errors == pytest.approx(slow_errors, rel=NEARLY, abs=1e-9)
-    left, slowly = twins(models.left_over, values, changes, model)
+    left, slowly = twins(models.left_over, values, changes, model, FLOOR)
     assert left == pytest.approx(slowly, rel=NEARLY)
-    left, slowly = twins(autoregression.noise, errors, 3)
+    left, slowly = twins(autoregression.noise, errors, Fitted(2, 1))
     assert left == pytest.approx(slowly, rel=NEARLY)
 
 
@@ -196,12 +197,12 @@ def test_models_are_fitted_the_same(seed: int, count: int, cuts: int) -> None:
 @needs_c
 def test_columns_may_lie_in_any_order(order: Any) -> None:
     count = 60
-    model = models.over(count, True, 9.5, 2)
+    model = models.over(count, True, False, 9.5, 2)
     assert model.columns is not None
     turned = model._replace(columns=np.array(model.columns, order=order)[::-1, ::-1][::-1])
     values = noises.white(count, np.random.default_rng(2))
-    assert models.left_over(values, [20], turned) == pytest.approx(
-        models.left_over(values, [20], model), rel=NEARLY
+    assert models.left_over(values, [20], turned, FLOOR) == pytest.approx(
+        models.left_over(values, [20], model, FLOOR), rel=NEARLY
     )
 
 
@@ -217,7 +218,7 @@ def test_columns_that_depend_on_each_other_take_the_smallest_solution(
     values, model = noises.white(40, np.random.default_rng(4)), Model(columns, 0.0)
     (rest, errors), (slow_rest, slow_errors) = twins(models.fit, values, [], model)
     assert (rest.tolist(), errors.tolist()) == (slow_rest.tolist(), slow_errors.tolist())
-    left, slowly = twins(models.left_over, values, [], model)
+    left, slowly = twins(models.left_over, values, [], model, FLOOR)
     assert left == pytest.approx(slowly, rel=NEARLY)
     assert math.isfinite(left.log_variance)
 
@@ -252,7 +253,7 @@ def test_changes_and_values_that_make_no_sense_are_refused(
     with pytest.raises(ValueError, match=r"must|levels"):
         models.fit(values, changes, LEVELS)
     with pytest.raises(ValueError, match=r"must|levels"):
-        models.left_over(values, changes, LEVELS)
+        models.left_over(values, changes, LEVELS, FLOOR)
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["built", "python"])
@@ -266,7 +267,7 @@ def test_values_that_are_not_finite_are_refused(
         with pytest.raises(ValueError, match="values must be finite"):
             find(values)
         with pytest.raises(ValueError, match="values must be finite"):
-            autoregression.noise(values, 1)
+            autoregression.noise(values, Fitted(1))
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["built", "python"])
@@ -285,7 +286,7 @@ def raw(name: str, *given: object) -> Callable[[], object]:
     return lambda: getattr(kernel.in_c, name)(*given)
 
 
-LIMITS = (1e-18, 0.95)
+LIMITS = (FLOOR, MOST, SHORT, PRICE)
 COLUMN = ROW[:, None]
 READ_ONLY = np.frombuffer(ROW.tobytes())
 DECAY = math.sqrt(2)
@@ -313,19 +314,22 @@ DECAY = math.sqrt(2)
         (raw("Path", ROW, 3, math.nan), ValueError, "factor"),
         (raw("Path", ROW, 3, math.inf), ValueError, "factor"),
         (raw("Path", NOTHING, 3, DECAY), ValueError, "sums are 1 to"),
-        (raw("noise", ROW, -1, *LIMITS), ValueError, "-1 parameters"),
-        (raw("noise", ROW, 1, 0.0, 0.9), ValueError, "floor"),
-        (raw("noise", ROW, 1, math.nan, 0.9), ValueError, "floor"),
-        (raw("noise", ROW, 1, 1e-18, 1.0), ValueError, "passed on"),
-        (raw("noise", ROW, 1, "no", 1.0), TypeError, "real number"),
-        (raw("noise", ROW * 1e200, 1, *LIMITS), ValueError, "finite"),
-        (raw("left_over", ROW, (3,), None, *LIMITS), TypeError, "a list"),
-        (raw("left_over", ROW, [3.0], None, *LIMITS), TypeError, "integers"),
-        (raw("left_over", ROW, [1 << 70], None, *LIMITS), ValueError, "ascend"),
-        (raw("left_over", ROW, [], ROW, *LIMITS), TypeError, "two dimensions"),
-        (raw("left_over", ROW, [], COLUMN[:9], *LIMITS), ValueError, "10 values with 1 columns"),
-        (raw("left_over", ROW, [], np.ones((10, 17)), *LIMITS), ValueError, "17 columns"),
-        (raw("left_over", ROW, [], np.full((10, 1), math.inf), *LIMITS), ValueError, "finite"),
+        (raw("noise", ROW, -1, 0, *LIMITS), ValueError, "-1 parameters"),
+        (raw("noise", ROW, 1, -1, *LIMITS), ValueError, "-1 parameters"),
+        (raw("noise", ROW, 1, 0, *LIMITS[:2], "24", PRICE), TypeError, "integer"),
+        (raw("left_over", ROW, [], COLUMN, 2, *LIMITS), ValueError, "2 slopes in 1 columns"),
+        (raw("noise", ROW, 1, 0, 0.0, 0.9, SHORT, PRICE), ValueError, "floor"),
+        (raw("noise", ROW, 1, 0, math.nan, 0.9, SHORT, PRICE), ValueError, "floor"),
+        (raw("noise", ROW, 1, 0, 1e-18, 1.0, SHORT, PRICE), ValueError, "passed on"),
+        (raw("noise", ROW, 1, 0, "no", 1.0, SHORT, PRICE), TypeError, "real number"),
+        (raw("noise", ROW * 1e200, 1, 0, *LIMITS), ValueError, "finite"),
+        (raw("left_over", ROW, (3,), None, 0, *LIMITS), TypeError, "a list"),
+        (raw("left_over", ROW, [3.0], None, 0, *LIMITS), TypeError, "integers"),
+        (raw("left_over", ROW, [1 << 70], None, 0, *LIMITS), ValueError, "ascend"),
+        (raw("left_over", ROW, [], ROW, 0, *LIMITS), TypeError, "two dimensions"),
+        (raw("left_over", ROW, [], COLUMN[:9], 0, *LIMITS), ValueError, "10 values with 1 columns"),
+        (raw("left_over", ROW, [], np.ones((10, 17)), 0, *LIMITS), ValueError, "17 columns"),
+        (raw("left_over", ROW, [], np.full((10, 1), math.inf), 0, *LIMITS), ValueError, "finite"),
         (raw("fit", ROW, [], None, ROW.copy(), READ_ONLY), ValueError, "read-only|not writable"),
         (raw("fit", ROW, [], None, ROW.copy(), ROW[:9].copy()), ValueError, "room for 10 and 9"),
     ],
@@ -348,7 +352,7 @@ def test_what_was_refused_is_let_go_and_nothing_written() -> None:
         with pytest.raises((TypeError, ValueError)):
             kernel.in_c.fit(values, changes, columns, rest, errors)  # type: ignore[arg-type]  # on purpose
         with pytest.raises((TypeError, ValueError)):
-            kernel.in_c.left_over(values, changes, columns, *LIMITS)  # type: ignore[arg-type]  # on purpose
+            kernel.in_c.left_over(values, changes, columns, 0, *LIMITS)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ValueError, match="finite"):
         kernel.in_c.fit(broken, [], columns, rest, errors)
     assert kernel.in_c.fit(values, [], np.ones((10, 2)), rest, errors) is False
