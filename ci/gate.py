@@ -22,9 +22,10 @@ if __name__ == "__main__":  # as a file: the folder above is the project
 
 from ci import comment
 from ci.budgets import Budget, read
-from ci.verdicts import suspects, verdict
+from ci.verdicts import second_look, suspects, verdict, with_answers
 from harness.errors import HarnessError, TargetError
 from harness.run.compare_result import Comparison, load
+from harness.store import confirmations
 from harness.store.files import write
 
 ERROR = 1
@@ -66,6 +67,12 @@ def _gate(options: argparse.Namespace, compare: Compare) -> int:
             suites = list(dict.fromkeys(name.partition(".")[0] for name in names))
             second = compare(suites, _expression(names), options.seed + 1, False)
     found = verdict(first, second, budgets, options.today)
+    if first.taking is not None:
+        known = confirmations.read(options.out)
+        commits = first.taking.commits
+        found = with_answers(found, [one for one in known if one.commits == commits])
+        if second is not None and options.comparison is None:
+            confirmations.add(options.out, second_look(first, second))
     links = dict(link.partition("=")[::2] for link in options.link)
     text = comment.write(found, first, second, links)
     if options.comment is not None:

@@ -11,8 +11,12 @@ from msgspec import structs
 from ci.budgets import Budget
 from harness.records import Record
 from harness.run.compare_result import Comparison
+from harness.run.confirming import word_of
 from harness.series import Better
 from harness.stats.comparison import Judged, Word
+from harness.store.confirmations import Confirmation
+from harness.store.confirmations import Word as Answered
+from harness.units import change
 
 #: Exit codes, as those of ``harness compare``.
 FINE, SLOWER, UNTOLD = 0, 3, 4
@@ -49,8 +53,10 @@ class Line(Record, frozen=True):
     q: float | None = None
     detectable: float | None = None
     budget: Budget | None = None
-    #: Said of it beside its state: an expired budget.
+    #: Said of it beside its state: an expired budget, an answer of `harness confirm`.
     remark: str = ""
+    #: Whether it was measured again elsewhere, which refuted it.
+    settled: bool = False
 
 
 class Verdict(Record, frozen=True):
@@ -66,7 +72,9 @@ class Verdict(Record, frozen=True):
         if states & {State.SLOWER, State.OVER}:
             return SLOWER
         unsettled = any(
-            line.state is State.DOUBTED and (line.again is None or line.again.word is Word.UNSURE)
+            line.state is State.DOUBTED
+            and not line.settled
+            and (line.again is None or line.again.word is Word.UNSURE)
             for line in self.lines
         )
         return FINE if self.told and not unsettled else UNTOLD
@@ -100,6 +108,64 @@ def verdict(
         )
         lines.append(_budgeted(line, Better.LESS, budgets, today))
     return Verdict(lines=lines, told=first.told and bool(lines))
+
+
+def with_answers(found: Verdict, answers: Sequence[Confirmation]) -> Verdict:
+    """The same, with what `harness confirm` said of these figures of these revisions.
+
+    What the gate itself measured a second time stays as it is; else what was refuted stops nobody.
+    """
+    known = {(one.benchmark, one.metric): one for one in answers}
+    return structs.replace(
+        found, lines=[_told(line, known.get((line.benchmark, line.metric))) for line in found.lines]
+    )
+
+
+def _told(line: Line, answer: Confirmation | None) -> Line:
+    if answer is None or line.state is not State.SLOWER:
+        return line
+    size = "" if answer.ratio is None else f": {change(answer.ratio)}"
+    if answer.interval is not None:
+        size += f" ({change(answer.interval[0])} to {change(answer.interval[1])})"
+    said = f"{answer.word.value} by `harness confirm` on {answer.made_at[:10]}{size}"
+    refuted = answer.word is Answered.REFUTED and line.again is None
+    return structs.replace(
+        line,
+        state=State.DOUBTED if refuted else line.state,
+        remark="; ".join(filter(None, (line.remark, said))),
+        settled=refuted,
+    )
+
+
+def second_look(first: Comparison, second: Comparison) -> list[Confirmation]:
+    """What the second look said of each figure that seemed slower, to be kept."""
+    again = {(row.benchmark, row.metric): row for row in second.rows}
+    if first.taking is None:
+        return []
+    about = first.taking.environment
+    found = []
+    for row in first.rows:
+        look = again.get((row.benchmark, row.metric))
+        if row.word is not Word.SLOWER or look is None:
+            continue
+        found.append(
+            Confirmation(
+                word=word_of(look.word, row.ratio if row.better is Better.LESS else 1 / row.ratio),
+                event="",
+                series=f"{row.benchmark}:{row.metric}",
+                benchmark=row.benchmark,
+                metric=row.metric,
+                commits=first.taking.commits,
+                suspected=row.ratio,
+                ratio=look.ratio,
+                interval=look.interval,
+                why=look.why,
+                made_at=second.made_at,
+                machine=f"{about.cpu_model} x{about.cpu_count}",
+                comparison=second.id,
+            )
+        )
+    return found
 
 
 def _line(

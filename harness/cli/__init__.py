@@ -23,6 +23,7 @@ COMMANDS = {
     "changes": "Find where a history changed, and say how sure that is.",
     "client": "Measure another Python client beside ours, checked.",
     "compare": "Say whether one revision, or set of runs, is slower than another.",
+    "confirm": "Measure a suspected change again: confirmed, refuted or unsure.",
     "delete": "Delete a database and its data; asks before.",
     "describe": "Show what a database declares.",
     "dev": "Build, publish, generate and run again after each change.",

@@ -249,7 +249,8 @@ def _state(event: Event) -> str:
 def _told(one: Found) -> str:
     if one.state == "acknowledged":
         return one.state  # the sign of the size says the rest
-    return one.event.direction.value + ("" if one.state == "open" else f", {one.state}")
+    state = one.state if one.state != "open" else one.standing.replace("suspected", "")
+    return one.event.direction.value + (f", {state}" if state else "")
 
 
 # --- a report ------------------------------------------------------------------------------------
@@ -279,7 +280,7 @@ def _table(names: tuple[str, ...], left: tuple[str, ...], rows: list[list[str]])
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in names:
         side = "left" if name in left else "right"
         table.add_column(
@@ -287,7 +288,7 @@ def _table(names: tuple[str, ...], left: tuple[str, ...], rows: list[list[str]])
             justify=side,  # type: ignore[arg-type]  # one of rich's words
             overflow="fold" if name == "benchmark" else "ellipsis",
             no_wrap=name != "benchmark",
-            min_width=36 if name == "benchmark" else None,
+            min_width=22 if name == "benchmark" else None,
         )
     for row in rows:
         table.add_row(*row)

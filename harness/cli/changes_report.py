@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,9 +19,10 @@ from harness.series import Series
 from harness.stats import discoveries
 from harness.stats.events import Direction, Event, Judged, Kind, State, judge
 from harness.stats.memory import Memory
-from harness.store import acknowledged, asv, history
+from harness.store import acknowledged, asv, confirmations, history
 from harness.store.acknowledged import Mark
 from harness.store.commits import first_parents
+from harness.store.confirmations import Confirmation, Word
 
 #: Seconds between two lines of progress.
 _EVERY_S = 1.0
@@ -29,6 +30,9 @@ _EVERY_S = 1.0
 _SHORT = 8
 #: An event is called by twice as many hexadecimal digits.
 _ID_BYTES = 5
+
+#: By what an answer is found: the id of an event, or a series with two commits.
+Key: TypeAlias = str | tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Found:
     #: What it would be called if it began elsewhere in its interval.
     other_ids: tuple[str, ...] = ()
     mark: Mark | None = None
+    #: The last commit before it may have begun, and the one from which on it surely has.
+    between: tuple[str, str] = ("", "")
+    confirmation: Confirmation | None = None
 
     @property
     def commits(self) -> str:
@@ -53,10 +60,19 @@ class Found:
 
     @property
     def state(self) -> str:
-        """Open, recovered, or acknowledged: then a person has said why it may stay."""
+        """Open or recovered; of what is open also acknowledged, by a person who said why it may
+        stay, and refuted, by measuring it again.
+        """
         if self.event.state is State.OPEN and self.mark is not None:
             return "acknowledged"
+        if self.event.state is State.OPEN and self.standing == Word.REFUTED.value:
+            return Word.REFUTED.value
         return self.event.state.value
+
+    @property
+    def standing(self) -> str:
+        """Suspected, as all that a history says, until it is measured again."""
+        return "suspected" if self.confirmation is None else self.confirmation.word.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +109,14 @@ class Report:
                     "machine": one.machine,
                     "commit_before": one.before,
                     "commit_after": one.after,
+                    "commit_from": one.between[0],
+                    "commit_to": one.between[1],
                     "date_ms": one.date_ms,
                     **msgspec.to_builtins(one.event),
                     "state": one.state,
+                    "standing": one.standing,
                     "acknowledged": msgspec.to_builtins(one.mark),
+                    "confirmation": msgspec.to_builtins(one.confirmation),
                 }
                 for one in found
             ],
@@ -118,8 +138,15 @@ def of_folder(
     """
     told = _Progress()
     marks = {mark.event: mark for mark in acknowledged.read(folder)}
+    again = {known: one for one in confirmations.read(folder) for known in _called(one)}
     order = order_of(folder, repository)
-    return report(_histories(folder, wanted, told, order), level, memory, marks, told)
+    return report(_histories(folder, wanted, told, order), level, memory, marks, told, again)
+
+
+def _called(one: Confirmation) -> list[Key]:
+    """By what an answer is found: the event, or the series and the revisions."""
+    named: Key = (one.series, *one.commits)
+    return [one.event, named] if one.event else [named]
 
 
 def order_of(folder: Path, repository: Path | None) -> dict[str, int]:
@@ -168,6 +195,7 @@ def report(
     memory: Memory | None = None,
     marks: Mapping[str, Mark] = MappingProxyType({}),
     told: _Progress | None = None,
+    again: Mapping[Key, Confirmation] = MappingProxyType({}),
 ) -> Report:
     """Judge each series, and believe what may be believed among so many."""
     find = (memory or Memory()).find
@@ -185,7 +213,10 @@ def report(
     believed = [one for one, is_sure in zip(found, sure, strict=True) if is_sure]
     believed.sort(key=lambda one: (-one.date_ms, one.name))
     return Report(
-        [replace(one, mark=_mark(one, marks)) for one in believed],
+        [
+            replace(one, mark=_mark(one, marks), confirmation=_answer(one, again))
+            for one in believed
+        ],
         len(found) - len(believed),
         count,
         points,
@@ -198,17 +229,26 @@ def _mark(one: Found, marks: Mapping[str, Mark]) -> Mark | None:
     return next((marks[known] for known in [one.id, *one.other_ids] if known in marks), None)
 
 
+def _answer(one: Found, again: Mapping[Key, Confirmation]) -> Confirmation | None:
+    """What measuring it again has said."""
+    named: list[Key] = [(one.name, *one.between), (one.name, one.before, one.after)]
+    known = (again.get(key) for key in [one.id, *one.other_ids, *named])
+    return next((answer for answer in known if answer is not None), None)
+
+
 def _named(series: Series, judged: Judged) -> Iterator[Found]:
     points = series.points
     measured = [at for at, point in enumerate(points) if point.value is not None]
     for event in judged.events:
         if event.kind is Kind.DRIFT:  # it lies between the ends
             before, after = points[event.first], points[event.last]
-            begins = [event.first]
+            begins, between = [event.first], ("", "")
         else:
             earlier = [at for at in measured if at < event.at]
             before, after = points[earlier[-1]], points[event.at]
             begins = [at for at in measured if event.first <= at <= event.last]
+            sooner = max((at for at in measured if at < event.first), default=earlier[0])
+            between = points[sooner].commit, points[event.last].commit
         ids = {at: event_id(series, event, points[at].commit) for at in begins}
         yield Found(
             series.name,
@@ -219,6 +259,7 @@ def _named(series: Series, judged: Judged) -> Iterator[Found]:
             after.date_ms,
             ids.pop(event.at),
             tuple(ids.values()),
+            between=between,
         )
 
 

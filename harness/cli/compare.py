@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.records import Run
     from harness.run.callgrind import Counted
     from harness.run.compare_result import Comparison
-    from harness.run.compare_turns import Bench, Effort
+    from harness.run.compare_turns import Bench, Effort, Taken
     from harness.stats.comparison import Rules
 
 
@@ -125,15 +125,19 @@ def compare(
 
 def revisions(
     base: str, head: str, plan: list[Bench], effort: Effort, rules: Rules, repository: Path,
-    out: Path, counted: list[str],
+    out: Path, counted: list[str], only: Callable[[Taken], Taken] = lambda taken: taken,
 ) -> Comparison:  # fmt: skip
-    """Build both, take turns, count, judge. Raises ``PlanError`` and ``TargetError``."""
+    """Build both, take turns, count, judge. Raises ``PlanError`` and ``TargetError``.
+
+    ``only`` chooses which of the figures that were measured are judged. Without a plan nothing is
+    measured by the clock.
+    """
     from harness.cli.progress import say
     from harness.measure.environment import environment
     from harness.run import callgrind
     from harness.run.compare_process import Processes
     from harness.run.compare_result import Taking, of_revisions
-    from harness.run.compare_turns import Turns
+    from harness.run.compare_turns import Taken, Turns
     from harness.run.environments import Environments
 
     made = Environments(repository, progress=say)
@@ -141,7 +145,9 @@ def revisions(
     pythons = made.python(base), made.python(head)
     about = environment()
     began = _now()
-    taken = Turns(plan, Processes(pythons), effort, progress=say).run()
+    taken = Taken(report=[], left_out=[], seconds=0.0)
+    if plan:
+        taken = only(Turns(plan, Processes(pythons), effort, progress=say).run())
     stopped = taken.stopped
     counts: list[Counted] = []
     remarks: list[str] = []

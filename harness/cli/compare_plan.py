@@ -8,7 +8,7 @@ from harness.cli.selection import selector
 from harness.errors import PlanError
 from harness.run.compare_turns import Bench
 from harness.run.suites import combinations, key, quickly
-from suites.catalog import classes
+from suites.catalog import NAMES, classes
 
 #: What is compared if nothing is named: what a user of the client pays for, and little else, so
 #: that many blocks fit into the time.
@@ -45,6 +45,11 @@ def benches(
     if not found:
         raise PlanError(f"nothing to compare: no scenario fits -k {expression!r}")
     return list(found.values())
+
+
+def every(seed: int = 1) -> list[Bench]:
+    """All that two revisions can be compared by, with all parameters."""
+    return benches(tuple(name for name in NAMES if name not in _NOT), seed=seed, full=True)
 
 
 def counted(suites: tuple[str, ...] = (), expression: str = "", *, full: bool = False) -> list[str]:

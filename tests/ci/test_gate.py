@@ -22,6 +22,9 @@ from harness.run.compare_result import Comparison, Taking
 from harness.run.compare_turns import Effort
 from harness.series import Better
 from harness.stats.comparison import Judged, Rules, Word
+from harness.store import confirmations
+from harness.store.confirmations import Confirmation
+from harness.store.confirmations import Word as Answered
 from tests.scratch import Scratch
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -72,7 +75,8 @@ def gated(tmp_path: Path, looks: Looks, *more: str) -> tuple[int, str]:
     path = tmp_path / "comment.md"
     empty = tmp_path / "none.toml"
     empty.write_text("")
-    given = ["--comment", str(path), "--today", TODAY.isoformat(), "--budgets", str(empty), *more]
+    given = ["--comment", str(path), "--today", TODAY.isoformat(), "--budgets", str(empty),
+             "--out", str(tmp_path / "results"), *more]  # fmt: skip
     return gate.main(given, looks), path.read_text()
 
 
@@ -85,6 +89,48 @@ def test_a_good_change_passes_and_is_looked_at_once(tmp_path: Path) -> None:
     assert code == 0
     assert "🟢 **Nothing became slower in 2 figures; faster: 1 figure**" in text
     assert looks.asked == [([], "", 1, True)]
+
+
+def test_the_second_look_is_kept_as_an_answer(tmp_path: Path) -> None:
+    """So that `harness changes` shows the event as confirmed, or refuted."""
+    slow = comparison(row(ratio=1.05), row("cache.Apply", 1.04))
+    again = comparison(row(ratio=1.06), row("cache.Apply", 1.001))
+    assert gated(tmp_path, Looks(slow, again))[0] == 3
+    kept = {one.benchmark: one for one in confirmations.read(tmp_path / "results")}
+    assert {name: one.word.value for name, one in kept.items()} == {
+        "codec.Rows(item, 1000)": "confirmed", "cache.Apply": "refuted",
+    }  # fmt: skip
+    assert kept["cache.Apply"].ratio == pytest.approx(1.001)
+    assert kept["cache.Apply"].commits == ("a" * 40, "b" * 40)
+
+
+@pytest.mark.parametrize(
+    ("word", "commits", "code", "said"),
+    [
+        ("refuted", ("a" * 40, "b" * 40), 0, "refuted by"),
+        ("confirmed", ("a" * 40, "b" * 40), 3, "confirmed by"),
+        ("unsure", ("a" * 40, "b" * 40), 3, "unsure by"),
+        ("refuted", ("a" * 40, "c" * 40), 3, ""),
+    ],
+)
+def test_what_harness_confirm_said_counts(
+    word: str, commits: tuple[str, str], code: int, said: str, tmp_path: Path
+) -> None:
+    """Of a stored comparison that nobody looked at twice, and of these revisions only."""
+    answer = Confirmation(
+        word=Answered(word), event="", series="codec.Rows(item, 1000):encode_cpu",
+        benchmark="codec.Rows(item, 1000)", metric="encode_cpu", commits=commits, suspected=1.05,
+        ratio=1.002, interval=(0.999, 1.005), why="", made_at="2026-03-01T11:00:00+00:00",
+        machine="Test CPU x2", comparison="x",
+    )  # fmt: skip
+    confirmations.add(tmp_path / "results", [answer])
+    stored = tmp_path / "first.json"
+    stored.write_bytes(msgspec.json.encode(comparison(row(ratio=1.05), row("cache.Apply"))))
+    found, text = gated(tmp_path, Looks(), "--comparison", str(stored))
+    assert found == code
+    assert ("harness confirm" in text) is bool(said)
+    if said:
+        assert f"{said} \\`harness confirm\\` on 2026-03-01: +0.2%" in text
 
 
 def test_a_bad_change_is_confirmed_before_it_is_told(tmp_path: Path) -> None:
