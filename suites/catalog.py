@@ -14,7 +14,7 @@ NAMES = (
 )  # fmt: skip
 
 #: Measured for the history of commits alone, by asv.
-HISTORY = ("instructions",)
+HISTORY = ("instructions", "paced")
 
 #: Comparisons of fresh processes in turns take longer than a quick run may: they are part of one
 #: only if they are named.

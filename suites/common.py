@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from harness.records import LoadShape, Scenario, Workload
 
 #: Calls in flight of a pipelined load.
@@ -32,3 +35,12 @@ def pipelined(
         protocol=protocol,
         confirmed=confirmed,
     )
+
+
+def sampled(values: Sequence[float]) -> dict[str, Any]:
+    """Samples in the form in which asv stores those of a ``track_…`` method.
+
+    asv takes their median for the value and works out an interval; of a plain number it keeps no
+    more than that.
+    """
+    return {"samples": list(values), "number": 1}

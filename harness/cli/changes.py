@@ -265,6 +265,11 @@ def _print_report(report: Report, found: list[Found], as_json: bool) -> None:
         f"{report.series:,} series, {report.points:,} points; {len(found):,} events"
         f" at a false-discovery rate of {report.level:.0%}"
     )
+    if report.paced:
+        click.echo(
+            f"{report.paced:,} series as if the machine had its usual pace, by its yardstick, which"
+            " explains their noise"
+        )
     if report.doubtful:
         click.echo(f"{report.doubtful:,} further events are not sure enough among so many series")
     if found:

@@ -8,18 +8,21 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 
 from harness.errors import StoreError
 from harness.series import Series
 from harness.stats import discoveries
 from harness.stats.events import Direction, Event, Judged, Kind, State, judge
 from harness.stats.memory import Memory
-from harness.store import acknowledged, asv, confirmations, history
+from harness.stats.pace import TIMES, taken_out
+from harness.store import acknowledged, asv, confirmations, history, yardsticks
 from harness.store.acknowledged import Mark
 from harness.store.commits import first_parents
 from harness.store.confirmations import Confirmation, Word
@@ -33,6 +36,8 @@ _ID_BYTES = 5
 
 #: By what an answer is found: the id of an event, or a series with two commits.
 Key: TypeAlias = str | tuple[str, str, str]
+#: By place and commit, how much slower than usual a machine was.
+Paces: TypeAlias = Mapping[yardsticks.Place, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Found:
     #: The last commit before it may have begun, and the one from which on it surely has.
     between: tuple[str, str] = ("", "")
     confirmation: Confirmation | None = None
+    #: The share of the noise that the machine's pace explained, which was taken out; else None.
+    paced: float | None = None
 
     @property
     def commits(self) -> str:
@@ -84,6 +91,8 @@ class Report:
     series: int
     points: int
     level: float
+    #: Series of which the machine's pace was taken out.
+    paced: int = 0
 
     def chosen(self, worse: bool = False, least: float = 0.0) -> list[Found]:
         """What changed by at least this share; with ``worse`` what became so and still is."""
@@ -102,6 +111,7 @@ class Report:
             "points": self.points,
             "level": self.level,
             "doubtful": self.doubtful,
+            "paced": self.paced,
             "events": [
                 {
                     "id": one.id,
@@ -115,6 +125,7 @@ class Report:
                     **msgspec.to_builtins(one.event),
                     "state": one.state,
                     "standing": one.standing,
+                    "pace_explains": one.paced,
                     "acknowledged": msgspec.to_builtins(one.mark),
                     "confirmation": msgspec.to_builtins(one.confirmation),
                 }
@@ -140,7 +151,8 @@ def of_folder(
     marks = {mark.event: mark for mark in acknowledged.read(folder)}
     again = {known: one for one in confirmations.read(folder) for known in _called(one)}
     order = order_of(folder, repository)
-    return report(_histories(folder, wanted, told, order), level, memory, marks, told, again)
+    histories, paces = _histories(folder, wanted, told, order)
+    return report(histories, level, memory, marks, told, again, paces)
 
 
 def _called(one: Confirmation) -> list[Key]:
@@ -165,7 +177,9 @@ def order_of(folder: Path, repository: Path | None) -> dict[str, int]:
 
 def _histories(
     folder: Path, wanted: str, told: _Progress, order: Mapping[str, int]
-) -> Iterable[Series]:
+) -> tuple[Iterable[Series], Paces]:
+    """The wanted series, and the machine's pace where yardsticks tell it."""
+
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
@@ -174,15 +188,20 @@ def _histories(
             f"there is no folder {folder}: name one with results of asv or of `harness run`"
         )
     if (folder / "runs").is_dir() or (folder / "imported").is_dir():
-        return [one for one in history.stored(folder, warn) if wanted in one.benchmark]
+        every = history.stored(folder, warn)
+        found = [one for one in every if wanted in one.benchmark]
+        return found, yardsticks.paces(one for one in every if yardsticks.is_one(one.benchmark))
     if asv.is_results(folder):
+        # Those of them first: series come one by one, since all together may need much memory.
+        known = asv.has(folder, yardsticks.is_one)
+        marks = asv.read(folder, wanted=yardsticks.is_one, order=order) if known else ()
         return asv.read(
             folder,
             wanted=lambda name: wanted in name,
             warn=warn,
             progress=lambda done, all: told.say(f"read {done:,} of {all:,} files"),
             order=order,
-        )
+        ), yardsticks.paces(marks)
     raise StoreError(
         f"{folder} has no results that are known: neither asv's (a benchmarks.json, or folders with"
         " a machine.json) nor those of `harness run` and `harness import` (runs, imported)"
@@ -196,15 +215,21 @@ def report(
     marks: Mapping[str, Mark] = MappingProxyType({}),
     told: _Progress | None = None,
     again: Mapping[Key, Confirmation] = MappingProxyType({}),
+    paces: Paces = MappingProxyType({}),
 ) -> Report:
-    """Judge each series, and believe what may be believed among so many."""
+    """Judge each series, and believe what may be believed among so many.
+
+    Times are judged without the machine's pace where ``paces`` explain them.
+    """
     find = (memory or Memory()).find
     found: list[Found] = []
-    count = points = 0
-    for series in histories:
+    count = points = paced = 0
+    for given in histories:
+        series, share = _evened(given, paces)
         judged = judge(series, find)
         count, points = count + 1, points + judged.points
-        found += _named(series, judged)
+        paced += share is not None
+        found += [replace(one, paced=share) for one in _named(series, judged)]
         if told is not None:
             told.say(f"judged {count:,} series")
     # A series is one test for each event that it may have; it has one test at the least.
@@ -221,7 +246,24 @@ def report(
         count,
         points,
         level,
+        paced,
     )
+
+
+def _evened(series: Series, paces: Paces) -> tuple[Series, float | None]:
+    """The series without the machine's pace, and what that explained; or as it is."""
+    known = paces.get(yardsticks.place(series))
+    if known is None or series.unit not in TIMES or yardsticks.is_one(series.benchmark):
+        return series, None
+    values = np.array([nan if x.value is None else x.value for x in series.points], dtype=float)
+    found = taken_out(values, np.array([known.get(x.commit, nan) for x in series.points]))
+    if found is None:
+        return series, None
+    points = tuple(
+        point if point.value is None else msgspec.structs.replace(point, value=float(value))
+        for point, value in zip(series.points, found.values, strict=True)
+    )
+    return msgspec.structs.replace(series, points=points), found.share
 
 
 def _mark(one: Found, marks: Mapping[str, Mark]) -> Mark | None:

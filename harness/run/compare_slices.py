@@ -40,11 +40,14 @@ _PIECE = 1 << 16
 
 
 class Slicer:
-    """A process of the codec, a turn at a time; a context manager, which ends it."""
+    """A process that acts a turn at a time; a context manager, which ends it.
 
-    def __init__(self, python: Sequence[str], scenario: Scenario) -> None:
-        row, rows = str(scenario.options["row"]), scenario.workload.rows
-        self._command = [*python, str(Path(compare_codec.__file__)), row, str(rows), _core()]
+    ``command`` starts it. It says on stdout how many passes fill a slice, then answers each line on
+    stdin, as ``compare_codec`` does.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
         self._buffer = b""
 
     def __enter__(self) -> Self:
@@ -111,7 +114,13 @@ class Slicer:
         return said[-_TAIL:] or f"exit code {self._process.returncode}"
 
 
-def _core() -> str:
+def codec(python: Sequence[str], scenario: Scenario) -> list[str]:
+    """The command of a process of the codec, for the library of that Python."""
+    row, rows = str(scenario.options["row"]), scenario.workload.rows
+    return [*python, str(Path(compare_codec.__file__)), row, str(rows), core()]
+
+
+def core() -> str:
     """The core on which all of them run, since one may be half as fast as another; or nothing."""
     try:
         return str(max(os.sched_getaffinity(0)))
@@ -128,7 +137,7 @@ def take(
     ``TargetError`` if one does not answer or ends.
     """
     with ExitStack() as stack:
-        slicers = [stack.enter_context(Slicer(command, scenario)) for command in commands]
+        slicers = [stack.enter_context(Slicer(codec(command, scenario))) for command in commands]
         counts, *_ = [slicer.ready() for slicer in slicers]
         found: list[list[dict[str, float]]] = [[] for _ in slicers]
         for number in range(WARM_UP + rounds):

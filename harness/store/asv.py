@@ -33,6 +33,11 @@ def is_results(folder: Path) -> bool:
     return (folder / "benchmarks.json").is_file() or any(folder.glob("*/machine.json"))
 
 
+def has(folder: Path, wanted: Callable[[str], bool]) -> bool:
+    """Whether the folder's list of benchmarks has one that is wanted, by its name."""
+    return any(wanted(name) for name in _benchmarks(folder, lambda text: None))
+
+
 def read(
     folder: Path,
     *,

@@ -29,7 +29,8 @@ def read(path: Path | IO[bytes], column: str) -> Series:
     column, or has something else than a number in it.
     """
     name, text = _text(path)
-    rows = [row for row in _rows(name, text) if any(cell.strip() for cell in row)]
+    # A line of separators or of "" is a row without values; an empty line is none.
+    rows = [row for row in _rows(name, text) if len(row) > 1 or row == [""] or "".join(row).strip()]
     if not rows:
         raise StoreError(f"{name} has no rows")
     place, body = _place(name, rows, column)

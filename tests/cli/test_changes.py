@@ -230,3 +230,44 @@ def test_a_report_is_the_same_from_the_cache(
         told.append(capsys.readouterr().out)
     assert told[0] == told[1] == told[2]
     assert default_file().is_file()
+
+
+def test_the_machine_s_pace_is_taken_out_where_a_yardstick_explains_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Times alone, and said so; without a yardstick the same step drowns."""
+    rng = np.random.default_rng(11)
+    pace = np.exp(0.15 * rng.standard_normal(40).cumsum() / 3)
+    names = {"x.Calls.track_time": "ns", "x.Calls.track_memory": "bytes",
+             "x.Calls.track_yardstick": "ns"}  # fmt: skip
+    for yardstick in (True, False):
+        folder = tmp_path / str(yardstick)
+        (folder / "box").mkdir(parents=True)
+        (folder / "box" / "machine.json").write_text('{"machine": "box", "version": 1}')
+        known = {name: {"name": name, "unit": unit, "param_names": [], "params": [],
+                        "version": "1"} for name, unit in names.items()}  # fmt: skip
+        if not yardstick:
+            del known["x.Calls.track_yardstick"]
+        (folder / "benchmarks.json").write_text(json.dumps(known))
+        for at in range(40):
+            off = np.random.default_rng(at).standard_normal(2)
+            results = {
+                "x.Calls.track_time": 1000 * pace[at] * (1 + 0.01 * off[0] + 0.06 * (at >= 25)),
+                "x.Calls.track_memory": 5_000_000 + 10 * (at % 3),
+                "x.Calls.track_yardstick": 35_000 * pace[at] * (1 + 0.01 * off[1]),
+            }
+            told = {"commit_hash": f"{at:040x}", "date": 1000 + at, "env_name": "e",
+                    "result_columns": ["result"],
+                    "results": {name: [[results[name]]] for name in known}}  # fmt: skip
+            (folder / "box" / f"{at:08x}-e.json").write_text(json.dumps(told))
+        assert main(["changes", str(folder), "--json", "--no-cache", "-k", "track_time"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["paced"] == yardstick
+        found = [one["at"] for one in report["events"]]
+        if not yardstick:
+            assert 25 not in found
+            continue
+        assert found == [25]
+        assert report["events"][0]["pace_explains"] > 0.7
+        assert main(["changes", str(folder), "--no-cache"]) == 0
+        assert "1 series as if the machine had its usual pace" in capsys.readouterr().out

@@ -71,7 +71,7 @@ def test_what_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     silent = stand_in(tmp_path, "import time; time.sleep(600)")
     with (
         pytest.raises(TargetError, match=r"did not answer within 0\.2 s"),
-        Slicer(silent, SCENARIO) as slicer,
+        Slicer(compare_slices.codec(silent, SCENARIO)) as slicer,
     ):
         slicer.ready()
     assert slicer._process.poll() is not None  # nothing of it is left

@@ -90,3 +90,19 @@ def test_any_bytes_are_numbers_or_a_sentence(data: bytes, name: str) -> None:
 def test_numbers_come_back(numbers: list[float]) -> None:
     text = "name,value\n" + "".join(f"x,{number!r}\n" for number in numbers)
     assert values(text) == numbers
+
+
+@pytest.mark.parametrize("missing", ['""', "NaN", "nan", "NA"])
+def test_a_missing_value_in_a_file_of_one_column_keeps_its_place(
+    missing: str, tmp_path: Path
+) -> None:
+    """As Python's csv and pandas write it; an empty line is no row, to them as to us."""
+    path = tmp_path / "one.csv"
+    path.write_text(f"value\n1\n{missing}\n3\n\n4\n")
+    assert [point.value for point in read(path, "value").points] == [1.0, None, 3.0, 4.0]
+
+
+def test_a_row_of_separators_keeps_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("i,value\n0,1\n,\n2,3\n")
+    assert [point.value for point in read(path, "value").points] == [1.0, None, 3.0]
