@@ -39,10 +39,12 @@ def measure(job: Job) -> Finding:
         suite = pyperf.BenchmarkSuite.load(str(path))
         text = path.read_text()
     metrics, spreads = [], []
+    rounds: dict[str, list[float]] = {}
     for benchmark in suite.get_benchmarks():
         rates = count / np.array(benchmark.get_values())
         limits = consistency.interval(rates)
         spreads.append(consistency.spread(limits))
+        rounds[f"{benchmark.get_name()}_rate"] = [round(rate, 1) for rate in rates.tolist()]
         metrics.append(
             Metric(
                 name=f"{benchmark.get_name()}_rate",
@@ -57,6 +59,7 @@ def measure(job: Job) -> Finding:
         checks=[_round_trip(row, count)],
         spread=max(spreads),
         attachments={"pyperf": text},
+        notes={"per_round": rounds},
     )
 
 

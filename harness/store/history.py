@@ -49,6 +49,7 @@ def of_run(run: Run) -> Iterator[Series]:
             value=metric.value if valid else None,
             better=_better(metric),
             parameters=named(target=target.kind),
+            samples=samples(run, metric) if valid else (),
             interval=(low, high) if valid else (None, None),
             commit=about.git_commit or "",
             date_ms=milliseconds(run.started_at),
@@ -62,6 +63,22 @@ def of_run(run: Run) -> Iterator[Series]:
                 uncommitted=about.git_dirty or None,
             ),
         )
+
+
+def samples(run: Run, metric: Metric) -> tuple[float, ...]:
+    """The single measurements of a figure that its run kept, in the figure's unit.
+
+    Those of its rounds, or for a rate those of the stretches of its window; empty if none were
+    kept. They are of one run: how much runs differ, they do not say.
+    """
+    rounds = run.notes.get("per_round")
+    found = rounds.get(metric.name) if isinstance(rounds, dict) else None
+    if found is None and metric.name == "rate":
+        found = run.notes.get("batch_rates_per_s")
+    if not isinstance(found, list):
+        return ()
+    numbers = (x for x in found if isinstance(x, int | float) and not isinstance(x, bool))
+    return tuple(float(x) for x in numbers)
 
 
 def joined(series: Iterable[Series]) -> list[Series]:

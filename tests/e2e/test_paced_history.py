@@ -57,9 +57,12 @@ def test_the_clock_finds_the_commit_beside_a_yardstick(
     config = {
         "version": 1, "project": "spacetimedb_harness", "repo": str(made.folder),
         "branches": ["main"], "benchmark_dir": str(tmp_path / "suites"),
-        "environment_type": "virtualenv", "pythons": [f"{sys.version_info.major}.{sys.version_info.minor}"],
-        "build_command": ["python -m pip wheel --no-deps --no-build-isolation --wheel-dir "
-                          "{build_cache_dir} {build_dir}"],
+        "environment_type": "virtualenv",
+        "pythons": [f"{sys.version_info.major}.{sys.version_info.minor}"],
+        "build_command": [
+            "python -m pip wheel --no-deps --no-build-isolation"
+            " --wheel-dir {build_cache_dir} {build_dir}"
+        ],
         "install_command": ["in-dir={env_dir} python -m pip install --no-deps {wheel_file}",
                             f"in-dir={{env_dir}} python {lent(tmp_path)}"],
         "uninstall_command": ["return-code=any python -m pip uninstall -y {project}"],

@@ -1,7 +1,7 @@
 """Our default against other tools' defaults on public series that people have labelled: a table.
 
     git clone https://github.com/alan-turing-institute/TCPD
-    python -m tests.stats.labelled TCPD [--each]
+    python -m tests.stats.labelled TCPD [--each] [--same ROCKSDB]
 
 The Turing change point dataset (van den Burg and Williams, "An evaluation of change point detection
 algorithms", 2020) has the change points that five people saw in each series. Judged as they judge:
@@ -10,7 +10,9 @@ mean over annotators; covering, the mean overlap of each annotated stretch with 
 The first point counts as a change point on both sides. Series of one dimension that are in the
 repository itself are taken, missing values left out; nothing here was fitted to them.
 
-``--each`` prints the series one by one. Tools are those of ``tests.stats.scoring``.
+``--same`` takes the folder that github.com/nyrkio/nyrkio has packed as datasets/rocksdb.2023.tgz:
+runs of one commit each, of which series with any change are counted. ``--each`` prints the series
+one by one. Tools are those of ``tests.stats.scoring``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +31,20 @@ from tests.stats.scoring import Tool, available
 
 #: Points by which a change may be off.
 MARGIN = 5
+#: The figures of RocksDB's runs that are taken, and the fewest runs of a commit.
+FIGURES = (
+    "ops_sec",
+    "mb_sec",
+    "usec_op",
+    "p50",
+    "p99",
+    "p99.9",
+    "u_cpu",
+    "s_cpu",
+    "c_wsecs",
+    "rss",
+)
+LONG = 12
 
 
 class Labelled(NamedTuple):
@@ -108,6 +124,21 @@ def read(folder: Path) -> list[Labelled]:
     return made
 
 
+def of_one_commit(folder: Path) -> list[noises.Values]:
+    """Figures of runs of one commit, by the time of the run: each stretch that is long enough."""
+    found = []
+    for test in sorted(path for path in folder.iterdir() if path.is_dir()):
+        runs = [json.loads(path.read_text())[0] for path in sorted(test.glob("*.json"))]
+        runs.sort(key=lambda run: run["timestamp"])
+        for figure in FIGURES:
+            for _, stretch in groupby(runs, key=lambda run: run["attributes"]["git_commit"]):
+                each = [{x["name"]: x["value"] for x in run["metrics"]} for run in stretch]
+                values = np.array([one[figure] for one in each if one.get(figure, -1) >= 0])
+                if len(values) >= LONG and np.ptp(values) > 0:
+                    found.append(values.astype(np.float64))
+    return found
+
+
 def asked(tool: Tool, one: Labelled) -> list[int]:
     """What a tool finds, as places among all points."""
     return sorted({one.places[at] for at in tool(one.values) if 0 < at < len(one.places)})
@@ -115,7 +146,9 @@ def asked(tool: Tool, one: Labelled) -> list[int]:
 
 def main() -> None:
     """Print the table as Markdown."""
-    arguments = [word for word in sys.argv[1:] if not word.startswith("--")]
+    given = [word for word in sys.argv[1:] if word != "--each"]
+    same = Path(given.pop(at + 1)) if (at := _place(given, "--same")) >= 0 else None
+    arguments = [word for word in given if word != "--same"]
     if len(arguments) != 1 or not (Path(arguments[0]) / "annotations.json").is_file():
         sys.exit(__doc__)
     series = read(Path(arguments[0]))
@@ -139,6 +172,15 @@ def main() -> None:
             f" | {np.mean([covering(one.annotations, x, one.count) for one, x in pairs]):.3f}"
             f" | {sum(map(len, told))} |"
         )
+    if same is not None:
+        still = of_one_commit(same)
+        print(f"of one commit, {len(still)} series; with any change:")
+        for name, tool in tools.items():
+            print(f"  {np.mean([bool(tool(values)) for values in still]):.1%} {name}")
+
+
+def _place(words: list[str], word: str) -> int:
+    return words.index(word) if word in words[:-1] else -1
 
 
 if __name__ == "__main__":
