@@ -262,14 +262,14 @@ def _note(judged: Sequence[Judged], lines: Sequence[Line]) -> str:
     # has to pay its price of twelve, and in four of five cases.
     least = (math.sqrt(12.0) + _POWER) * long_run * math.sqrt(2 / count)
     text = f"A point's noise is ±{_TWO_SIDES * one.noise / level:.1%} (95 %) of its level"
-    shifts = sum(event.kind is Kind.SHIFT for event in one.events)
+    shifts = sum(event.kind is not Kind.DRIFT for event in one.events)
     text += f"; a shift of {least / level:.1%} that lasts {count} commits would be found"
     text += " in four of five cases"
     if one.period is not None:
         text += f"; a cycle of {one.period:.1f} points is no event"
     if one.spikes:
         text += f"; {len(one.spikes):,} single points stand out and are no event"
-    return f"{text}. {shifts:,} shifts were found in its {one.points:,} points."
+    return f"{text}. {shifts:,} change{"" if shifts == 1 else "s"} found in its {one.points:,} points."
 
 
 def _shards(base: str, lines: Sequence[Line]) -> tuple[list[Shard], list[str]]:

@@ -1,27 +1,20 @@
-"""What happened in all series of a site: events that may be believed among so many.
-
-The rules are those of ``harness changes``: the same numbers give the same events by the same ids,
-so what people acknowledged there is acknowledged here.
-"""
+"""What happened in all series of a site: events that may be believed among so many."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
+from msgspec import structs
 
-from harness.series import Series
-from harness.stats import discoveries
-from harness.stats.events import Direction, Event, Judged, Kind, State, judge_array
+from harness.series import Point
+from harness.stats.events import Direction, Event, Judged, State
 from harness.stats.memory import Memory
+from harness.store import yardsticks
 from harness.store.acknowledged import Mark
-from reports.gathering import Commit, Gathered, Line
-
-#: An event is called by twice as many hexadecimal digits.
-_ID_BYTES = 5
+from reports import found as finding
+from reports.found import Found
+from reports.gathering import Gathered, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +25,29 @@ class Happened:
     """
 
     line: int
-    event: Event
     before: int
     after: int
-    id: str
-    #: What it would be called if it began elsewhere in its interval.
-    other_ids: tuple[str, ...] = ()
-    mark: Mark | None = None
+    found: Found
+
+    @property
+    def event(self) -> Event:
+        """What happened, by places in the series."""
+        return self.found.event
+
+    @property
+    def id(self) -> str:
+        """By which people and programs call it."""
+        return self.found.id
+
+    @property
+    def mark(self) -> Mark | None:
+        """Why it may stay, if somebody said so."""
+        return self.found.mark
 
     @property
     def state(self) -> str:
-        """Open, recovered, or acknowledged: then a person has said why it may stay."""
-        if self.event.state is State.OPEN and self.mark is not None:
-            return "acknowledged"
-        return self.event.state.value
+        """Open, recovered, acknowledged or refuted."""
+        return self.found.state
 
     @property
     def worse(self) -> bool:
@@ -64,66 +66,48 @@ class Judgement:
     events: list[Happened]
     doubtful: int
     level: float
+    #: Of each series the share of its noise that was its machine's pace and was taken out; None if
+    #: none was.
+    paced: list[float | None]
 
 
-def judge(
-    gathered: Gathered,
-    memory: Memory,
-    marks: Mapping[str, Mark] = MappingProxyType({}),
-    level: float = 0.05,
-) -> Judgement:
-    """Judge each series, and believe what may be believed among so many."""
+def judge(gathered: Gathered, memory: Memory, level: float = 0.05) -> Judgement:
+    """Judge each series, and believe what may be believed among so many.
+
+    What people acknowledged and what was measured again is read from beside the sources. Raises
+    ``StoreError`` for what is damaged there.
+    """
+    known = finding.said(gathered.sources, _paces(gathered))
     hashes = np.array([commit.hash for commit in gathered.commits], dtype=object)
     each: list[Judged] = []
-    found: list[Happened] = []
+    paced: list[float | None] = []
+    happened: list[Happened] = []
     for number, line in enumerate(gathered.lines):
-        judged = judge_array(line.y, line.head.better, hashes[line.x].tolist(), memory.find)
+        commits = hashes[line.x].tolist()
+        judged, found, share = finding.of_series(line.head, line.y, commits, memory, known)
         each.append(judged)
-        if judged.events:
-            found += _named(number, line, judged, gathered.commits, marks)
-    # A series is one test for each event that it may have; it has one test at the least.
-    tests = len(each) + len(found)
-    sure = discoveries.believed([one.event.p for one in found], tests, level)
-    believed = [one for one, is_sure in zip(found, sure, strict=True) if is_sure]
-    believed.sort(key=lambda one: (-one.after, gathered.lines[one.line].head.name))
-    return Judgement(each=each, events=believed, doubtful=len(found) - len(believed), level=level)
+        paced.append(share)
+        happened += [
+            Happened(number, int(line.x[one.before_at]), int(line.x[one.after_at]), one)
+            for one in found
+        ]
+    sure = finding.believed([one.found for one in happened], len(each), level)
+    kept = [one for one, is_sure in zip(happened, sure, strict=True) if is_sure]
+    kept.sort(key=lambda one: (-one.after, gathered.lines[one.line].head.name))
+    return Judgement(each, kept, len(happened) - len(kept), level, paced)
 
 
-def _named(
-    number: int, line: Line, judged: Judged, commits: list[Commit], marks: Mapping[str, Mark]
-) -> Iterable[Happened]:
-    measured = np.flatnonzero(np.isfinite(line.y))
-    for event in judged.events:
-        if event.kind is Kind.DRIFT:  # it lies between the ends
-            before, after, begins = event.first, event.last, [event.first]
-        else:
-            before = int(measured[np.searchsorted(measured, event.at) - 1])
-            after = event.at
-            begins = measured[(measured >= event.first) & (measured <= event.last)].tolist()
-        names = {at: event_id(line.head, event, commits[int(line.x[at])].hash) for at in begins}
-        own = names.pop(event.at)
-        others = tuple(names.values())
-        yield Happened(
-            line=number,
-            event=event,
-            before=int(line.x[before]),
-            after=int(line.x[after]),
-            id=own,
-            other_ids=others,
-            # Its place may have moved since it was acknowledged, within what it may be off.
-            mark=next((marks[known] for known in (own, *others) if known in marks), None),
-        )
-
-
-def event_id(head: Series, event: Event, commit: str) -> str:
-    """Of an event of this kind and direction that begins with this commit."""
-    known = (
-        head.name,
-        head.machine,
-        sorted(head.environment.items()),
-        head.version,
-        event.kind.value,
-        event.direction.value,
-        commit,
+def _paces(gathered: Gathered) -> finding.Paces:
+    """What the yardsticks among the lines say of their machines."""
+    return yardsticks.paces(
+        structs.replace(line.head, points=_points(gathered, line))
+        for line in gathered.lines
+        if yardsticks.is_one(line.head.benchmark)
     )
-    return hashlib.blake2b(repr(known).encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+def _points(gathered: Gathered, line: Line) -> tuple[Point, ...]:
+    return tuple(
+        Point(commit=gathered.commits[x].hash, value=None if y != y else y)
+        for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True)
+    )

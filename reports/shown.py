@@ -44,7 +44,7 @@ def event(gathered: Gathered, one: Happened, root: str) -> ShownEvent:
         direction=one.event.direction.value,
         kind=one.event.kind.value,
         state=one.state,
-        checked="",
+        checked="" if one.found.confirmation is None else one.found.standing,
         commits=f"{short(before)}..{short(after)}",
         date=spoken_time(after.date_ms)[:10],
         subject=after.subject,

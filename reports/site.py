@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,8 +18,7 @@ import msgspec
 from harness.errors import StoreError
 from harness.records import Run
 from harness.stats.memory import Entry, Memory
-from harness.store import acknowledged, judgements, runs, sessions
-from harness.store.acknowledged import Mark
+from harness.store import judgements, runs, sessions
 from harness.store.files import read, write
 from reports import (
     benchmark,
@@ -96,9 +95,7 @@ def build(
         entries = judgements.read(folder.memory / _JUDGED, judgements.version(), Entry)
         memory = Memory(entries)
         say("judge what changed")
-        judgement = judged.judge(
-            gathered, memory, _marks([*([results] if results else []), *places])
-        )
+        judgement = judged.judge(gathered, memory)
         if memory.has_news:
             judgements.save(folder.memory / _JUDGED, judgements.version(), memory.entries())
         say("write pages")
@@ -114,10 +111,6 @@ def build(
         kept=folder.kept,
         bytes=folder.bytes,
     )
-
-
-def _marks(places: Sequence[Path]) -> dict[str, Mark]:
-    return {mark.event: mark for place in places for mark in acknowledged.read(place)}
 
 
 class _Site:

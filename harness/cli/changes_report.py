@@ -2,63 +2,77 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from harness.errors import StoreError
 from harness.series import Series
-from harness.stats import discoveries
-from harness.stats.events import Direction, Event, Judged, Kind, State, judge
+from harness.stats.events import Direction, Event, State
 from harness.stats.memory import Memory
-from harness.stats.pace import TIMES, taken_out
-from harness.store import acknowledged, asv, confirmations, history, yardsticks
+from harness.store import asv, history, yardsticks
 from harness.store.acknowledged import Mark
 from harness.store.commits import first_parents
-from harness.store.confirmations import Confirmation, Word
+from harness.store.confirmations import Confirmation
+from reports import found as finding
 
 #: Seconds between two lines of progress.
 _EVERY_S = 1.0
 #: Digits of a commit that people are shown.
 _SHORT = 8
-#: An event is called by twice as many hexadecimal digits.
-_ID_BYTES = 5
-
-#: By what an answer is found: the id of an event, or a series with two commits.
-Key: TypeAlias = str | tuple[str, str, str]
-#: By place and commit, how much slower than usual a machine was.
-Paces: TypeAlias = Mapping[yardsticks.Place, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An event of a series; ``commits`` are the last one before it and the first one after it."""
+    """An event of a series; ``before`` and ``after`` are the last commit before it and the first
+    one after it."""
 
     name: str
     machine: str
-    event: Event
     before: str
     after: str
     date_ms: int
-    id: str
-    #: What it would be called if it began elsewhere in its interval.
-    other_ids: tuple[str, ...] = ()
-    mark: Mark | None = None
+    found: finding.Found
     #: The last commit before it may have begun, and the one from which on it surely has.
     between: tuple[str, str] = ("", "")
-    confirmation: Confirmation | None = None
-    #: The share of the noise that the machine's pace explained, which was taken out; else None.
-    paced: float | None = None
+
+    @property
+    def event(self) -> Event:
+        """What happened, by places in the series."""
+        return self.found.event
+
+    @property
+    def id(self) -> str:
+        """By which people and programs call it."""
+        return self.found.id
+
+    @property
+    def other_ids(self) -> tuple[str, ...]:
+        """What it would be called if it began elsewhere in its interval."""
+        return self.found.other_ids
+
+    @property
+    def mark(self) -> Mark | None:
+        """Why it may stay, if somebody said so."""
+        return self.found.mark
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What measuring it again has said."""
+        return self.found.confirmation
+
+    @property
+    def paced(self) -> float | None:
+        """The share of the noise that the machine's pace explained; None if none was taken out."""
+        return self.found.paced
 
     @property
     def commits(self) -> str:
@@ -67,19 +81,13 @@ class Found:
 
     @property
     def state(self) -> str:
-        """Open or recovered; of what is open also acknowledged, by a person who said why it may
-        stay, and refuted, by measuring it again.
-        """
-        if self.event.state is State.OPEN and self.mark is not None:
-            return "acknowledged"
-        if self.event.state is State.OPEN and self.standing == Word.REFUTED.value:
-            return Word.REFUTED.value
-        return self.event.state.value
+        """Open, recovered, acknowledged or refuted."""
+        return self.found.state
 
     @property
     def standing(self) -> str:
         """Suspected, as all that a history says, until it is measured again."""
-        return "suspected" if self.confirmation is None else self.confirmation.word.value
+        return self.found.standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +156,9 @@ def of_folder(
     neither, or cannot be read.
     """
     told = _Progress()
-    marks = {mark.event: mark for mark in acknowledged.read(folder)}
-    again = {known: one for one in confirmations.read(folder) for known in _called(one)}
     order = order_of(folder, repository)
     histories, paces = _histories(folder, wanted, told, order)
-    return report(histories, level, memory, marks, told, again, paces)
-
-
-def _called(one: Confirmation) -> list[Key]:
-    """By what an answer is found: the event, or the series and the revisions."""
-    named: Key = (one.series, *one.commits)
-    return [one.event, named] if one.event else [named]
+    return report(histories, level, memory, told, finding.said([folder], paces))
 
 
 def order_of(folder: Path, repository: Path | None) -> dict[str, int]:
@@ -177,7 +177,7 @@ def order_of(folder: Path, repository: Path | None) -> dict[str, int]:
 
 def _histories(
     folder: Path, wanted: str, told: _Progress, order: Mapping[str, int]
-) -> tuple[Iterable[Series], Paces]:
+) -> tuple[Iterable[Series], finding.Paces]:
     """The wanted series, and the machine's pace where yardsticks tell it."""
 
     def warn(text: str) -> None:
@@ -212,111 +212,38 @@ def report(
     histories: Iterable[Series],
     level: float,
     memory: Memory | None = None,
-    marks: Mapping[str, Mark] = MappingProxyType({}),
     told: _Progress | None = None,
-    again: Mapping[Key, Confirmation] = MappingProxyType({}),
-    paces: Paces = MappingProxyType({}),
+    known: finding.Said | None = None,
 ) -> Report:
-    """Judge each series, and believe what may be believed among so many.
-
-    Times are judged without the machine's pace where ``paces`` explain them.
-    """
-    find = (memory or Memory()).find
-    found: list[Found] = []
+    """Judge each series, and believe what may be believed among so many."""
+    memory, known = memory or Memory(), known or finding.Said()
+    every: list[Found] = []
     count = points = paced = 0
-    for given in histories:
-        series, share = _evened(given, paces)
-        judged = judge(series, find)
+    for series in histories:
+        values = np.array(
+            [nan if point.value is None else point.value for point in series.points], dtype=float
+        )
+        commits = [point.commit for point in series.points]
+        judged, events, share = finding.of_series(series, values, commits, memory, known)
         count, points = count + 1, points + judged.points
+        every += [_placed(series, one) for one in events]
         paced += share is not None
-        found += [replace(one, paced=share) for one in _named(series, judged)]
         if told is not None:
             told.say(f"judged {count:,} series")
-    # A series is one test for each event that it may have; it has one test at the least.
-    tests = count + len(found)
-    sure = discoveries.believed([one.event.p for one in found], tests, level)
-    believed = [one for one, is_sure in zip(found, sure, strict=True) if is_sure]
+    sure = finding.believed([one.found for one in every], count, level)
+    believed = [one for one, is_sure in zip(every, sure, strict=True) if is_sure]
     believed.sort(key=lambda one: (-one.date_ms, one.name))
-    return Report(
-        [
-            replace(one, mark=_mark(one, marks), confirmation=_answer(one, again))
-            for one in believed
-        ],
-        len(found) - len(believed),
-        count,
-        points,
-        level,
-        paced,
+    return Report(believed, len(every) - len(believed), count, points, level, paced)
+
+
+def _placed(series: Series, one: finding.Found) -> Found:
+    before, after = series.points[one.before_at], series.points[one.after_at]
+    between = ("", "")
+    if one.between is not None:
+        between = series.points[one.between[0]].commit, series.points[one.between[1]].commit
+    return Found(
+        series.name, series.machine, before.commit, after.commit, after.date_ms, one, between
     )
-
-
-def _evened(series: Series, paces: Paces) -> tuple[Series, float | None]:
-    """The series without the machine's pace, and what that explained; or as it is."""
-    known = paces.get(yardsticks.place(series))
-    if known is None or series.unit not in TIMES or yardsticks.is_one(series.benchmark):
-        return series, None
-    values = np.array([nan if x.value is None else x.value for x in series.points], dtype=float)
-    found = taken_out(values, np.array([known.get(x.commit, nan) for x in series.points]))
-    if found is None:
-        return series, None
-    points = tuple(
-        point if point.value is None else msgspec.structs.replace(point, value=float(value))
-        for point, value in zip(series.points, found.values, strict=True)
-    )
-    return msgspec.structs.replace(series, points=points), found.share
-
-
-def _mark(one: Found, marks: Mapping[str, Mark]) -> Mark | None:
-    """What was said of this event; its place may have moved since, within what it may be off."""
-    return next((marks[known] for known in [one.id, *one.other_ids] if known in marks), None)
-
-
-def _answer(one: Found, again: Mapping[Key, Confirmation]) -> Confirmation | None:
-    """What measuring it again has said."""
-    named: list[Key] = [(one.name, *one.between), (one.name, one.before, one.after)]
-    known = (again.get(key) for key in [one.id, *one.other_ids, *named])
-    return next((answer for answer in known if answer is not None), None)
-
-
-def _named(series: Series, judged: Judged) -> Iterator[Found]:
-    points = series.points
-    measured = [at for at, point in enumerate(points) if point.value is not None]
-    for event in judged.events:
-        if event.kind is Kind.DRIFT:  # it lies between the ends
-            before, after = points[event.first], points[event.last]
-            begins, between = [event.first], ("", "")
-        else:
-            earlier = [at for at in measured if at < event.at]
-            before, after = points[earlier[-1]], points[event.at]
-            begins = [at for at in measured if event.first <= at <= event.last]
-            sooner = max((at for at in measured if at < event.first), default=earlier[0])
-            between = points[sooner].commit, points[event.last].commit
-        ids = {at: event_id(series, event, points[at].commit) for at in begins}
-        yield Found(
-            series.name,
-            series.machine,
-            event,
-            before.commit,
-            after.commit,
-            after.date_ms,
-            ids.pop(event.at),
-            tuple(ids.values()),
-            between=between,
-        )
-
-
-def event_id(series: Series, event: Event, commit: str) -> str:
-    """Of an event of this kind and direction that begins with this commit."""
-    known = (
-        series.name,
-        series.machine,
-        sorted(series.environment.items()),
-        series.version,
-        event.kind.value,
-        event.direction.value,
-        commit,
-    )
-    return hashlib.blake2b(repr(known).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
 class _Progress:

@@ -186,14 +186,12 @@ def badge(output: Path, results: Path | None, histories: tuple[Path, ...]) -> in
       harness report badge --asv .asv/results -o badge.svg
     """
     from harness.stats.memory import Memory
-    from harness.store import acknowledged
     from harness.store.files import write
     from reports import pictures
     from reports.judged import judge
 
     gathered = _gathered(results, histories)
-    marks = {mark.event: mark for place in gathered.sources for mark in acknowledged.read(place)}
-    judgement = judge(gathered, Memory(), marks)
+    judgement = judge(gathered, Memory())
     about = pictures.badge_of(sum(x.worse for x in judgement.events), len(judgement.events))
     write(output, pictures.badge(about))
     click.echo(f"{about.label}: {about.message}")
