@@ -22,6 +22,7 @@ BOTH = [
     ".gitignore", "README.md", "pyproject.toml", "requirements.txt", "spacetime.json",
     "src/my_app/__init__.py", "src/my_app/main.py",
 ]  # fmt: skip
+OWN = [f"src/my_app/{x}.py" for x in ("__init__", "__main__", "main", "client")]
 CLIENT = ["src/my_app/__main__.py", "src/my_app/client.py"]
 
 
@@ -174,16 +175,20 @@ def test_its_module_runs_natively_and_compiles(capsys: pytest.CaptureFixture[str
     assert "2 tables, 4 reducers" in capsys.readouterr().out
 
 
-def test_its_code_is_typed_and_in_style() -> None:
+def test_its_code_is_typed_and_in_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module, the client, and the client with the bindings that are made for it."""
     assert main(["init", "-l", "py", "my-app"]) == 0
+    with monkeypatch.context() as there:
+        there.chdir("my-app")
+        assert main(["generate", "--lang", "python"]) == 0
     for tool in (
-        ["mypy", "--strict", "src/my_app/main.py"],
-        ["ruff", "check", "--select", "E,F,I,B,UP,SIM,RUF", "--line-length", "100", "src"],
-        ["ruff", "format", "--check", "--line-length", "100", "src"],
+        ["mypy", "--strict", "--follow-imports=silent", "-p", "my_app"],
+        ["ruff", "check", "--select", "E,F,I,B,UP,SIM,RUF", "--line-length", "100", *OWN],
+        ["ruff", "format", "--check", "--line-length", "100", *OWN],
     ):
         done = subprocess.run(
             [sys.executable, "-m", *tool], cwd="my-app", capture_output=True, text=True,
-            check=False, env={**os.environ, "MYPYPATH": str(Path(harness.__path__[0]).parent)},
+            check=False, env={**os.environ, "MYPYPATH": f"src:{Path(harness.__path__[0]).parent}"},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
