@@ -19,6 +19,11 @@ from harness.client.credentials import Credential
 from harness.errors import StoreError
 
 
+#: Seconds by which the beginning of one process can seem to differ: the system tells it from when
+#: it was booted itself, and sets that right when the clock is set.
+CLOCK_S = 2.0
+
+
 def folder() -> Path:
     """Where the files lie: beside the kept tokens."""
     return credentials.folder().parent / "running"
@@ -96,7 +101,8 @@ def _read(path: Path) -> dict[str, object] | None:
 
 def _runs(found: dict[str, object]) -> bool:
     """Whether the process that wrote the file is still there, and not another of its number."""
-    return _started(int(str(found["process"]))) == found["started"]
+    began = _started(int(str(found["process"])))
+    return abs(began - float(str(found["started"]))) < CLOCK_S
 
 
 def _started(process: int) -> float:

@@ -69,6 +69,14 @@ DAMAGE = {
 }
 
 
+def test_a_clock_that_was_set_makes_no_other_process() -> None:
+    path = running.announce(URI, "ab" * 32, "token")
+    began = json.loads(path.read_text())["started"]
+    for later, found in ((1.0, True), (-1.0, True), (3.0, False)):
+        _change(path, started=began + later)
+        assert (running.owner_of(URI) is not None) is found
+
+
 @pytest.mark.parametrize("how", [*DAMAGE, "no JSON", "readable by others"])
 def test_files_that_are_not_believed(how: str) -> None:
     path = running.announce(URI, "ab" * 32, "token")
