@@ -61,6 +61,7 @@ site.historyDrawing = (() => {
     const shifts = shiftsOf(series);
     const end = series.y.length - 1;
     shifts.forEach((event, number) => {
+      if (event.kind === "bend") return; // a new slope has no level
       const next = shifts[number + 1];
       const at = xOf(view, event.at, x);
       const before = number ? "" : `M${xOf(view, 0, x)} ${y.at(event.before)}H${at}`;
