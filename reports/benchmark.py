@@ -15,8 +15,9 @@ from reports import arrays, naming, quantities, shown
 from reports.gathering import Gathered, Line, spoken_time
 from reports.judged import Happened
 
-#: Rows of the table of latest values, and points of a small multiple.
-_MOST_LATEST, _MINI = 200, 120
+#: Rows of the table of latest values; points of a small multiple, and of one among many.
+_MOST_LATEST, _MINI, _MINI_OF_MANY = 200, 120, 40
+_MANY = 100
 #: Characters of one file of points: a page loads one of them at a time.
 SHARD = 1 << 20
 #: Of a standard normal number: 97.5 %, and the 80 % power beside it.
@@ -78,9 +79,10 @@ def page(
     for one in happened:
         by_line.setdefault(places[one.line], []).append(one)
     head = lines[0].head
+    mini = _MINI if len(lines) <= _MANY else _MINI_OF_MANY
     series = [
         _series(place, line, labels[place], files[place], judged[place],
-                by_line.get(place, []), line.head.version != newest_version, raw)
+                by_line.get(place, []), line.head.version != newest_version, raw, mini)
         for place, line in enumerate(lines)
     ]  # fmt: skip
     latest = [
@@ -109,9 +111,24 @@ def page(
             "better": head.better.value,
             "series": series,
             "params": parameters,
+            # A benchmark may have thousands of series in a handful of environments.
+            "envs": _shared(series, "env"),
+            "raws": _shared(series, "raw"),
         },
     )
     return made, shards
+
+
+def _shared(series: list[dict[str, Any]], name: str) -> list[Any]:
+    """The different values of a field, which the series name by number from now on."""
+    found: dict[str, int] = {}
+    values: list[Any] = []
+    for one in series:
+        number = found.setdefault(repr(one[name]), len(found))
+        if number == len(values):
+            values.append(one[name])
+        one[name] = number
+    return values
 
 
 _UNIT_TEXTS = {"ns": "time", "bytes": "bytes", "1/s": "per second", "ratio": "ratio"}
@@ -157,6 +174,7 @@ def _series(
     happened: Sequence[Happened],
     old: bool,
     raw: str | None,
+    mini: int,
 ) -> dict[str, Any]:
     _, factor = quantities.known(line.head.unit)
     finite = line.y[np.isfinite(line.y)] * factor
@@ -170,7 +188,7 @@ def _series(
         "file": file,
         "n": len(line.y),
         "noise": _rounded(judged.noise * factor),
-        "mini": arrays.small(line.y, _MINI),
+        "mini": arrays.small(line.y, mini),
         "min": _rounded(float(finite.min())) if len(finite) else None,
         "max": _rounded(float(finite.max())) if len(finite) else None,
         "events": [_event(one, factor) for one in happened],
@@ -269,7 +287,9 @@ def _note(judged: Sequence[Judged], lines: Sequence[Line]) -> str:
         text += f"; a cycle of {one.period:.1f} points is no event"
     if one.spikes:
         text += f"; {len(one.spikes):,} single points stand out and are no event"
-    return f"{text}. {shifts:,} change{"" if shifts == 1 else "s"} found in its {one.points:,} points."
+    return (
+        f"{text}. {shifts:,} change{'' if shifts == 1 else 's'} found in its {one.points:,} points."
+    )
 
 
 def _shards(base: str, lines: Sequence[Line]) -> tuple[list[Shard], list[str]]:

@@ -8,6 +8,12 @@
   const host = document.getElementById("history");
   if (!page || !host || !page.series.length) return;
 
+  // What many series share stands in the page once, and series name it by number.
+  for (const series of page.series) {
+    series.env = page.envs[series.env];
+    series.raw = page.raws[series.raw];
+  }
+
   const numbers = new Set(page.series.map(({ i }) => i));
   const state = site.address.read() ?? {};
   let chosen = startingChoice();
