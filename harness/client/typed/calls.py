@@ -98,7 +98,16 @@ def call_reducer(reducers: ReducersBase, args: Any) -> Call[None]:
     connection = reducers._connection
     name, encode = connection._reducer(type(args))
     data = encode(args)
-    call: Call[None] = Call(connection._driver, name, args)
+    driver = connection._driver
+    call: Call[None] = Call(driver, name, args)
+    client = connection._client
+    if (
+        client is not None
+        and driver.is_here()
+        and reducers._timeout_s is connection._call_timeout_s is None
+    ):
+        client.call_for(call, name, data)  # the usual case, without a step more than it needs
+        return call
 
     def send(client: Client) -> Forget:
         return partial(client.forget, client.call_for(call, name, data))
