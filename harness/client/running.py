@@ -18,7 +18,6 @@ from harness.client import credentials
 from harness.client.credentials import Credential
 from harness.errors import StoreError
 
-
 #: Seconds by which the beginning of one process can seem to differ: the system tells it from when
 #: it was booted itself, and sets that right when the clock is set.
 CLOCK_S = 2.0
