@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
 import sys
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import official
 from harness.errors import PlanError, SchemaError
+from harness.project import detection
 
 if TYPE_CHECKING:
     from harness.gen.generating import Package
@@ -87,7 +85,7 @@ def generate(
       2  the command line was not understood
     """
     if lang.lower() not in PYTHON:
-        return _official(lang)
+        return official.hand_over(lang, sys.argv[1:])
     for name, value in others.items():
         if value is not None:
             raise click.UsageError(f"--{name.replace('_', '-')} is not for Python")
@@ -192,8 +190,8 @@ class _Source:
                 " definition (--module-def) or a database, or run this in a Python project (no"
                 f" pyproject.toml or setup.py found in {Path.cwd()})"
             )
-        module, source = _project_module(root)
-        return extracting.definition_of(module, [source])
+        project = detection.project_in(root)
+        return extracting.definition_of(project.module, [project.source])
 
     async def _served(self) -> Any:
         from harness.client import credentials
@@ -204,17 +202,6 @@ class _Source:
         found = credentials.from_environment() or credentials.kept(uri)
         token = None if found is None else found.token
         return await sources.from_server(uri, self.database or "", token)
-
-
-def _official(lang: str) -> int:
-    """Another language: the official tool, with the same arguments."""
-    program = shutil.which("spacetime")
-    if program is None:
-        raise PlanError(
-            f"harness generates Python; for {lang!r} it runs the official tool, and there is no"
-            " `spacetime` on PATH: see https://spacetimedb.com/install"
-        )
-    return subprocess.run([program, *sys.argv[1:]], check=False).returncode
 
 
 # --- the project around us ------------------------------------------------------------------------
@@ -235,22 +222,8 @@ def _is_project(folder: Path) -> bool:
     return any((folder / x).is_file() for x in files) and not (folder / "__init__.py").exists()
 
 
-def _settings(root: Path | None) -> Mapping[str, Any]:
-    """``[tool.harness]``. Raises ``PlanError`` for a file that is no TOML."""
-    if root is None or not (root / "pyproject.toml").is_file():
-        return {}
-    path = root / "pyproject.toml"
-    try:
-        found = tomllib.loads(path.read_bytes().decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{path} cannot be read: {error}") from None
-    tool = found.get("tool", {})
-    settings = tool.get("harness", {}) if isinstance(tool, dict) else {}
-    return settings if isinstance(settings, dict) else {}
-
-
 def _renames(root: Path | None) -> dict[str, str]:
-    found = _settings(root).get("rename", {})
+    found = {} if root is None else detection.tool_settings(root).get("rename", {})
     if not isinstance(found, dict) or not all(isinstance(x, str) for x in found.values()):
         raise PlanError(
             "[tool.harness.rename] in pyproject.toml maps paths to names, such as"
@@ -259,38 +232,13 @@ def _renames(root: Path | None) -> dict[str, str]:
     return found
 
 
-def _packages(root: Path) -> list[str]:
-    source = root / "src"
-    if not source.is_dir():
-        return []
-    return sorted(
-        x.name for x in source.iterdir() if x.name.isidentifier() and (x / "__init__.py").is_file()
-    )
-
-
-def _project_module(root: Path) -> tuple[str, Path]:
-    """The dotted name of the project's module, and the folder that it is imported from."""
-    named = _settings(root).get("module")
-    source = root / "src" if (root / "src").is_dir() else root
-    if isinstance(named, str) and named:
-        return named, source
-    packages = _packages(root)
-    if len(packages) != 1:
-        what = f"several packages: {', '.join(packages)}" if packages else "no package below src"
-        raise PlanError(
-            f'{root} has {what}; say where the module is: module = "name.main" below [tool.harness]'
-            " in pyproject.toml, or -p MODULE"
-        )
-    package = packages[0]
-    has_main = (source / package / "main.py").is_file()
-    return (f"{package}.main" if has_main else package), source
-
-
 def _default_folder(root: Path | None) -> Path:
-    packages = [] if root is None else _packages(root)
-    if root is not None and len(packages) == 1:
-        return root / "src" / packages[0] / "module_bindings"
-    return Path("module_bindings")
+    """In the project's package, or right here if there is none."""
+    try:
+        folder = Path() if root is None else detection.project_in(root).folder
+    except PlanError:
+        folder = Path()
+    return folder / "module_bindings"
 
 
 # --- what is told ---------------------------------------------------------------------------------

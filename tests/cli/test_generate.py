@@ -138,7 +138,7 @@ def test_from_the_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--module-def", "nowhere.json"], 1, "cannot read nowhere.json: No such file"),
         (["--module-def", "bad.json"], 1, "bad.json is no module definition: not JSON"),
         (["-b", "nowhere.wasm"], 1, "there is no file nowhere.wasm"),
-        (["-l", "rust"], 1, "for 'rust' it runs the official tool, and there is no `spacetime`"),
+        (["-l", "rust"], 1, "rust needs the official command `spacetime`, which is not on PATH"),
         (["chat", "-s", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1 cannot be reached"),
         (["-s", "local"], 2, "--server needs the database"),
         (["a", "--database", "b"], 2, "two databases are named: a and b"),
