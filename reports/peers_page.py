@@ -48,15 +48,9 @@ def page(sessions: Sequence[Session], runs: Sequence[Run]) -> Page:
     """Of the newest sessions that have something to say, and of the newest comparisons."""
     known = {run.id for run in runs}
     tables: list[dict[str, Any]] = []
-    for session in reversed(sessions):
-        claimed = [row for row in session.rows if row.claim is not None]
+    for title, claimed, _ in printed.PARTS:
         if claimed:
-            tables += [
-                _titled(table_of(table, known, ""), session)
-                for table in printed.tables(session.rows, set(session.absent))
-                if table.title.startswith("Claimed")
-            ]
-            break
+            tables += _newest_part(title, sessions, known)
     for session in reversed(sessions):
         rows = [row for row in session.rows if row.suite.startswith("peers.")]
         if rows:
@@ -74,6 +68,19 @@ def page(sessions: Sequence[Session], runs: Sequence[Run]) -> Page:
         notes=NOTES,
         data={"ratios": [one for run in compared for one in _ratios(run)]},
     )
+
+
+def _newest_part(title: str, sessions: Sequence[Session], known: set[str]) -> list[dict[str, Any]]:
+    """The tables of this part of the newest session that has it."""
+    for session in reversed(sessions):
+        found = [
+            _titled(table_of(table, known, ""), session)
+            for table in printed.tables(session.rows, set(session.absent))
+            if table.title == title
+        ]
+        if found:
+            return found
+    return []
 
 
 def _titled(table: dict[str, Any], session: Session, title: str = "") -> dict[str, Any]:
