@@ -6,16 +6,16 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from harness import units
 from harness.errors import StoreError
-from harness.records import Metric, Pauses, Record, ResourceUse, Run
+from harness.records import Metric, Record, Run
 from harness.stats.histogram import Histogram
 from harness.store import history
 from reports import naming
 from reports.benchmark import Shard
+from reports.described import flat, resources
 
 #: Points of a percentile plot, as shares that lie above: from none to one in a hundred thousand.
 _PERCENTILES = [
@@ -125,10 +125,10 @@ def _figure(metric: Metric, benchmark: str | None) -> dict[str, str]:
 
 def _facts(run: Run) -> list[dict[str, Any]]:
     parts = [
-        ("Scenario", _flat(run.scenario)),
-        ("Target", _flat(run.target)),
-        ("Resources", _resources(run)),
-        ("Environment", _flat(run.environment)),
+        ("Scenario", flat(run.scenario)),
+        ("Target", flat(run.target)),
+        ("Resources", resources(run)),
+        ("Environment", flat(run.environment)),
         ("Notes", {name: str(value) for name, value in run.notes.items()}),
     ]
     return [
@@ -136,44 +136,3 @@ def _facts(run: Run) -> list[dict[str, Any]]:
         for title, rows in parts
         if rows
     ]
-
-
-def _flat(record: Any, before: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in record.__struct_fields__:
-        value = getattr(record, name)
-        if isinstance(value, msgspec.Struct):
-            found |= _flat(value, f"{before}{name}.")
-        elif isinstance(value, dict):
-            found |= {f"{before}{name}.{key}": str(text) for key, text in value.items()}
-        elif value not in (None, []):
-            found[before + name] = str(value)
-    return found
-
-
-def _resources(run: Run) -> dict[str, str]:
-    found = {}
-    for name, use in (("client", run.client), ("server", run.server)):
-        if use is not None:
-            found[name] = _use(use)
-    if run.others_cores is not None:
-        found["others"] = f"{run.others_cores:.2f} cores kept busy by everything else"
-    for name, pauses in (("collections", run.gc), ("loop lag", run.loop_lag)):
-        if pauses is not None and pauses.count:
-            found[name] = _pauses(pauses)
-    return found
-
-
-def _use(use: ResourceUse) -> str:
-    return (
-        f"{units.duration(use.cpu_ns)} CPU in {units.duration(use.wall_ns)} "
-        f"({use.cores:.2f} cores, waited for one {use.waiting:.0%}), {units.size(use.rss_bytes)}"
-        + (f" ({units.size(use.uss_bytes)} its own)" if use.uss_bytes else "")
-    )
-
-
-def _pauses(pauses: Pauses) -> str:
-    return (
-        f"{pauses.count} in the client, {units.duration(pauses.total_ns)} together, "
-        f"{units.duration(pauses.max_ns)} at the most"
-    )

@@ -42,17 +42,19 @@ def show(run: str | None, out: Path, as_json: bool) -> None:
 
 def describe(run: Run) -> list[str]:
     """A run as lines of text."""
+    from reports.described import flat, resources
+
     lines = [run.id, f"  verdict  {run.verdict}", f"  started  {run.started_at}"]
-    lines += _section("scenario", _flat(run.scenario))
-    lines += _section("target", _flat(run.target))
+    lines += _section("scenario", flat(run.scenario))
+    lines += _section("target", flat(run.target))
     lines += _section("figures", {metric.name: _figure(metric) for metric in run.metrics})
     marks = {True: "ok", False: "FAILED"}
     lines += _section(
         "checks", {check.name: f"{marks[check.passed]}: {check.found}" for check in run.checks}
     )
-    lines += _section("resources", _resources(run))
+    lines += _section("resources", resources(run))
     lines += _section("notes", {name: str(value) for name, value in run.notes.items()})
-    lines += _section("environment", _flat(run.environment))
+    lines += _section("environment", flat(run.environment))
     if run.log_tail:
         lines += ["  log", *(f"    {line}" for line in run.log_tail)]
     return lines
@@ -74,21 +76,6 @@ def _section(title: str, entries: dict[str, str]) -> list[str]:
     return [f"  {title}", *(f"    {name:{width}}  {text}" for name, text in entries.items())]
 
 
-def _flat(record: Any, before: str = "") -> dict[str, str]:
-    import msgspec
-
-    found: dict[str, str] = {}
-    for name in record.__struct_fields__:
-        value = getattr(record, name)
-        if isinstance(value, msgspec.Struct):
-            found |= _flat(value, f"{before}{name}.")
-        elif isinstance(value, dict):
-            found |= {f"{before}{name}.{key}": str(text) for key, text in value.items()}
-        elif value not in (None, []):
-            found[before + name] = str(value)
-    return found
-
-
 def _figure(metric: Any) -> str:
     from harness import units
 
@@ -97,25 +84,3 @@ def _figure(metric: Any) -> str:
         low, high = (units.show(limit, metric.unit) for limit in metric.interval)
         text += f"  ({low} to {high})"
     return text + (f"  n={metric.count:,}" if metric.count else "")
-
-
-def _resources(run: Run) -> dict[str, str]:
-    from harness.units import duration, size
-
-    found = {}
-    for name, use in (("client", run.client), ("server", run.server)):
-        if use is not None:
-            found[name] = (
-                f"{duration(use.cpu_ns)} CPU in {duration(use.wall_ns)} "
-                f"({use.cores:.2f} cores, waited for one {use.waiting:.0%}), {size(use.rss_bytes)}"
-                + (f" ({size(use.uss_bytes)} its own)" if use.uss_bytes else "")
-            )
-    if run.others_cores is not None:
-        found["others"] = f"{run.others_cores:.2f} cores kept busy by everything else"
-    for name, pauses in (("collections", run.gc), ("loop lag", run.loop_lag)):
-        if pauses is not None and pauses.count:
-            found[name] = (
-                f"{pauses.count} in the client, {duration(pauses.total_ns)} together, "
-                f"{duration(pauses.max_ns)} at the most"
-            )
-    return found
