@@ -23,6 +23,8 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Bytes that a writer reserves for values to come, at the most; beyond them it grows as it must. */
+#define AHEAD ((Py_ssize_t)1 << 20)
 /* Places that a list reserves on the word of a count alone. */
 #define RESERVE 4096
 
@@ -1595,6 +1597,19 @@ Codec_encode(Codec *self, PyObject *value)
     return result;
 }
 
+/* Room for all values, by the length of the first one, which was just written. To grow little by
+ * little would copy what is there, or not, as the heap happens to be: a count of instructions would
+ * differ by twice two percent between processes. */
+static int
+expect_as_long(Writer *w, PyObject *values)
+{
+    if (!PyList_CheckExact(values) && !PyTuple_CheckExact(values)) return 0;
+    Py_ssize_t more = PySequence_Fast_GET_SIZE(values) - 1;
+    Py_ssize_t each = w->len + w->len / 8 + 1;
+    if (more > AHEAD / each) more = AHEAD / each;
+    return more > 0 ? reserve(w, more * each) : 0;
+}
+
 static PyObject *
 Codec_encode_all(Codec *self, PyObject *values)
 {
@@ -1605,6 +1620,11 @@ Codec_encode_all(Codec *self, PyObject *values)
     start_writing(&w, self->state);
     PyObject *value, *result = NULL;
     int status = 0;
+    if ((value = PyIter_Next(iterator)) != NULL) {
+        status = write_node(&w, n, value, 0);
+        Py_DECREF(value);
+        if (status == 0) status = expect_as_long(&w, values);
+    }
     while (status == 0 && (value = PyIter_Next(iterator)) != NULL) {
         status = write_node(&w, n, value, 0);
         Py_DECREF(value);
