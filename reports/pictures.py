@@ -53,8 +53,9 @@ _STYLE: Any = {  # names of settings that matplotlib has as literals
     "ytick.color": _INK,
     "figure.facecolor": "white",
 }
-#: Bars of a picture at the most.
+#: Lines of a picture at the most; marks of servers.
 _MOST = 40
+_MARKS = (("o", _MAIN), ("D", _WORSE), ("s", _BETTER), ("^", _INK))
 
 
 def form_of(name: str) -> str:
@@ -107,37 +108,59 @@ def _date_ticks(axes: Axes, x: np.ndarray, gathered: Gathered) -> None:
 
 
 def claims(rows: Sequence[TableRow], form: str = "svg") -> bytes:
-    """What was claimed beside what was measured through a server, as multiples of the claim.
+    """What was claimed beside what was measured through servers, as multiples of the claim.
+
+    A line is a claim, a mark on it a server. Comparisons with other clients are ``ratios``.
 
     Raises ``StoreError`` if no row answers a claim.
     """
-    chosen = [row for row in rows if row.claim and row.value and not row.in_process][:_MOST]
-    if not chosen:
+    chosen = [x for x in rows if x.claim and x.value and not x.in_process and not _compares(x)]
+    lines: dict[str, list[TableRow]] = {}
+    for row in chosen:
+        lines.setdefault(row.metric, []).append(row)
+    if not lines:
         raise StoreError("no row of this session answers a claim; run `harness run` first")
+    targets = list(dict.fromkeys(row.target for row in chosen))
+    shown = list(lines.items())[:_MOST]
     with _style():
-        figure = Figure(figsize=(8, 0.6 + 0.42 * len(chosen)), layout="constrained")
+        figure = Figure(figsize=(8, 1.1 + 0.4 * len(shown)), layout="constrained")
         axes = figure.add_subplot()
-        for place, row in enumerate(reversed(chosen)):
-            ratio = (row.value or math.nan) / (row.claim or math.nan)
-            axes.plot([1, ratio], [place, place], color=_FAINT, linewidth=1)
-            axes.plot([ratio], [place], "o", color=_MAIN, markersize=6)
-            said = f"{show(row.value, row.unit)}  {row.target}"
-            if row.verdict != "VALID":
-                said += f"  {row.verdict}"
+        for place, (_, members) in enumerate(reversed(shown)):
+            measured = [(row.value or math.nan) / (row.claim or math.nan) for row in members]
+            axes.plot([1, *measured], [place] * (1 + len(members)), color=_FAINT, linewidth=1)
+            for row, ratio in zip(members, measured, strict=True):
+                mark, colour = _MARKS[targets.index(row.target) % len(_MARKS)]
+                axes.plot([ratio], [place], mark, color=colour, markersize=6)
+            said = ", ".join(
+                show(row.value, row.unit) + ("" if row.verdict == "VALID" else f" {row.verdict}")
+                for row in members
+            )
             axes.text(
                 1.02, place, said, transform=axes.get_yaxis_transform(), va="center", fontsize=8
             )
         axes.axvline(1, color=_INK, linewidth=1)
+        axes.set_ylim(-0.7, len(shown) - 0.3)
         axes.set_yticks(
-            range(len(chosen)),
+            range(len(shown)),
             [
-                f"{_clipped(row.metric, 44)}: claimed {show(row.claim, row.claim_unit)}"
-                for row in reversed(chosen)
+                f"{_clipped(metric, 44)}: claimed {show(members[0].claim, members[0].claim_unit)}"
+                for metric, members in reversed(shown)
             ],
         )
         _log(axes, 1.6)
         axes.set_xlabel("measured ÷ claimed")
+        handles = [
+            axes.plot([], [], _MARKS[at % len(_MARKS)][0], color=_MARKS[at % len(_MARKS)][1],
+                      label=_clipped(target, 40))[0]
+            for at, target in enumerate(targets)
+        ]  # fmt: skip
+        figure.legend(handles=handles, loc="outside upper left", ncols=4, frameon=False)
         return _bytes(figure, form)
+
+
+def _compares(row: TableRow) -> bool:
+    """Whether it is a figure beside another client's."""
+    return row.suite.startswith("peers.")
 
 
 def ratios(found: Sequence[dict[str, Any]], title: str = "", form: str = "svg") -> bytes:
