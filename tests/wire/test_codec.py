@@ -349,7 +349,8 @@ def test_refused_bytes_leave_nothing_behind(implementation: Any) -> None:
     # None is held by everybody: a leak would show as one for each of the hundreds of failures.
     assert all(abs(a - b) < 100 for a, b in zip(after, before, strict=True)), (before, after)
     assert after[:-1] == before[:-1]
-    assert abs(len(gc.get_objects()) - objects) < 50
+    # Fewer is none of ours: what other tests left may go in between.
+    assert len(gc.get_objects()) - objects < 50
     # The smallest object has 16 bytes: one for each of four refusals would be more.
     assert second - first < 48 * len(bad)
 
