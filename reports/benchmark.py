@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from harness.records import Record
+from harness.stats import visible
 from harness.stats.events import Judged, Kind
 from reports import arrays, naming, quantities, shown
 from reports.gathering import Gathered, Line, spoken_time
@@ -20,8 +21,8 @@ _MOST_LATEST, _MINI, _MINI_OF_MANY = 200, 120, 40
 _MANY = 100
 #: Characters of one file of points: a page loads one of them at a time.
 SHARD = 1 << 20
-#: Of a standard normal number: 97.5 %, and the 80 % power beside it.
-_TWO_SIDES, _POWER = 1.96, 0.84
+#: Of a standard normal number: 97.5 %.
+_TWO_SIDES = 1.96
 
 
 class Latest(Record, frozen=True):
@@ -274,15 +275,12 @@ def _note(judged: Sequence[Judged], lines: Sequence[Line]) -> str:
     level = abs(float(np.median(finite)))
     if not level:
         return ""
-    count = min(len(finite) // 2, 30)
-    long_run = one.noise * math.sqrt((1 + one.passed_on) / (1 - one.passed_on))
-    # The evidence of a shift in the middle of 2 · count points is about count/2 · (shift/sd)²; it
-    # has to pay its price of twelve, and in four of five cases.
-    least = (math.sqrt(12.0) + _POWER) * long_run * math.sqrt(2 / count)
     text = f"A point's noise is ±{_TWO_SIDES * one.noise / level:.1%} (95 %) of its level"
     shifts = sum(event.kind is not Kind.DRIFT for event in one.events)
-    text += f"; a shift of {least / level:.1%} that lasts {count} commits would be found"
-    text += " in four of five cases"
+    if len(finite) >= 2 * visible.POINTS:
+        least = visible.shift(one.noise, one.passed_on) / level
+        text += f"; a shift of {least:.1%} that lasts {visible.POINTS} commits would be found"
+        text += " in four of five cases"
     if one.period is not None:
         text += f"; a cycle of {one.period:.1f} points is no event"
     if one.spikes:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.records import Record
+from harness.stats import visible
 from harness.stats.events import Judged
 from reports import quantities
 from reports.gathering import Gathered
@@ -62,8 +63,7 @@ def _noise(gathered: Gathered, judged: Sequence[Judged]) -> dict[str, Any] | Non
     rows = []
     for (machine, kind), noises in sorted(found.items()):
         half, most = np.percentile(noises, [50, 90])
-        # The smallest lasting shift that thirty points on either side show in four of five cases.
-        least = (12**0.5 + 0.84) * float(half) * (2 / 30) ** 0.5
+        least = visible.shift(float(half))
         rows.append(
             [machine or "unknown", kind, f"{len(noises):,}", f"±{half:.2%}", f"±{most:.2%}",
              f"{least:.1%}"]
