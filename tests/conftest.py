@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +15,11 @@ settings.register_profile(
 )
 settings.register_profile("harness", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("harness")
+
+# A shell that starts a command in the background has it ignore Ctrl-C, and whatever that command
+# starts ignores it too: commands that tests interrupt would go on for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -34,6 +34,7 @@ from harness.run import client_measure
 from harness.store import runs
 from tests.peers.foreign.clients import ADAPTER, repository
 from tests.peers.test_environments import git
+from tests.processes import running
 
 #: As `harness client`, in environments made of what is installed here.
 PROGRAM = """
@@ -174,7 +175,7 @@ def _words(process: psutil.Process) -> list[str]:
 def test_who_stops_it_leaves_no_process(place: Path, number: signal.Signals) -> None:
     """Not even one that the client itself has started."""
     command = [sys.executable, "-c", PROGRAM, str(place / "environments")]
-    with subprocess.Popen(
+    with running(
         [*command, *asked(place, "spawns", "-k", "noop")[1:]],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as harness:  # fmt: skip

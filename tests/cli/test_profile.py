@@ -25,6 +25,7 @@ from harness.run.profile_turns import Revisions
 from harness.stacks import Frame, Stacks
 from harness.store import profiles, runs
 from harness.store.stack_formats import read_speedscope
+from tests.processes import running
 from tests.scratch import Scratch
 from tests.store.test_runs import run
 
@@ -362,9 +363,7 @@ sys.exit(main(["profile", "throughput", "--seconds", "60", "--of", sys.argv[2],
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_runs_on_or_is_left(number: signal.Signals, of: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path), of]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as harness:
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as harness:
         parent = psutil.Process(harness.pid)
         while len(helpers := parent.children(recursive=True)) < 2:  # server and worker
             assert harness.poll() is None

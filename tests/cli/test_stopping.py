@@ -12,6 +12,7 @@ import pytest
 
 from harness.records import Level
 from harness.store import runs
+from tests.processes import running
 
 #: Ctrl-C is ignored by children of a shell's background jobs, which tests may be.
 PROGRAM = """
@@ -25,9 +26,7 @@ sys.exit(main(["run", "tables", "--quick", "--out", sys.argv[1]]))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_results_survive_and_processes_do_not(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as harness:
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as harness:
         assert harness.stderr is not None
         for line in harness.stderr:
             if line.startswith("[ 2/"):

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from harness.targets.standalone import Standalone
 from tests.e2e import real
 from tests.e2e.publishing import Home, home
 from tests.e2e.server import PATIENCE_S, ServerProcess
+from tests.processes import running
 
 __all__ = ["home"]
 
@@ -107,10 +109,10 @@ class Town:
     def json(self, *words: str) -> Any:
         return json.loads(self.say(*words)[0])
 
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        """A command that goes on. Whoever begins it ends it."""
+    def begin(self, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A command that goes on, until the test ends it or fails."""
         kept = {k: v for k, v in os.environ.items() if k not in credentials.VARIABLES}
-        return subprocess.Popen(
+        return running(
             [sys.executable, "-m", "harness", *words, "-s", self.uri],
             cwd=self.home.path, env={**kept, "XDG_CONFIG_HOME": str(self.home.path / "config")},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

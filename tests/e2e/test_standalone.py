@@ -24,6 +24,7 @@ from harness.run.manager import Manager
 from harness.targets.choice import Choice
 from harness.targets.standalone import Standalone
 from tests.e2e import real
+from tests.processes import running
 from tests.targets import forgetful
 
 pytestmark = pytest.mark.real
@@ -175,7 +176,7 @@ sys.exit(main(["run", "latency", "--quick", "--target", "standalone:1.2.0", "--o
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names processes by /proc")
 def test_kill_9_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     real.server()
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], stderr=subprocess.PIPE, text=True
     ) as harness:
         assert harness.stderr is not None

@@ -14,6 +14,7 @@ import pytest
 from harness.measure import environment, processes
 from harness.measure.pauses import GcWatch, LoopLag
 from harness.records import ResourceUse
+from tests.processes import running
 
 NOBODY = 2**22 + 1  # above the kernel's highest pid
 
@@ -26,7 +27,7 @@ def test_cpu_time_grows_with_work() -> None:
 
 def test_another_process_can_be_looked_at() -> None:
     command = [sys.executable, "-c", "sum(range(10**6)); print(1, flush=True); input()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
         assert processes.cpu_ns(other.pid) > 1_000_000
