@@ -39,6 +39,7 @@ def files(names: Names, *, server_only: bool = False) -> dict[str, str]:
         "package": names.package,
         "database": names.distribution,
         "requirement": requirement(),
+        "client": f"python -m {names.package}.client".ljust(34),  # the width of the lines around it
         "description": "A chat module on SpacetimeDB" if server_only else "A chat on SpacetimeDB",
     }
     folder = resources.files("harness.project") / "texts"

@@ -65,7 +65,7 @@ def _short(file: str, module: str | None = None) -> str:
     for place in sorted(sys.path, key=len, reverse=True):
         if place and file.startswith(place.rstrip(os.sep) + os.sep):
             return file[len(place.rstrip(os.sep)) + 1 :].replace("\\", "/")
-    # An editable installation is found by a hook, not on the path.
+    # An editable installation may be found by a hook, not on the path.
     return "/".join(parts[parts.index("harness") :]) if "harness" in parts else parts[-1]
 
 

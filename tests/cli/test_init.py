@@ -202,4 +202,4 @@ def test_its_client_says_what_is_missing(how: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     done = subprocess.run([sys.executable, "-m", how], **run)  # type: ignore[call-overload]  # as above
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "There are no bindings yet: harness generate --lang python\n"
+    assert done.stderr == "There are no bindings yet: run `harness generate`\n"

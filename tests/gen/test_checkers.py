@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.gen.plan import ROW_CLASSES
 from tests.gen import schemas
 
@@ -71,6 +72,24 @@ def test_mypy_sees_a_mistake(packages: Path, mypy: list[str], tmp_path: Path) ->
         {int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line}
     )
     assert told == wrong, done.stdout
+
+
+def test_a_new_project(mypy: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checked by its author, who has this package installed and no settings for it."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--lang", "python", "my-app"]) == 0
+    folder = tmp_path / "my-app"
+    monkeypatch.chdir(folder)
+    assert main(["generate"]) == 0
+    done = run(*mypy, "--strict", "src", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    source = folder / "src" / "my_app" / "main.py"
+    source.write_text(source.read_text().replace("text=text", "txt=text"))
+    done = run(*mypy, "--strict", "src", cwd=folder)
+    assert 'Unexpected keyword argument "txt" for "Message"' in done.stdout
+    for formatter in (["black", "--check", "-q"], ["isort", "--check", "-q", "--profile", "black"]):
+        done = run(sys.executable, "-m", *formatter, "src", cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 WRONG = """from __future__ import annotations
