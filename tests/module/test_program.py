@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import PlanError, SchemaError
+from harness.gen.rendering import BANNER
 from harness.module import isolated, program
 from harness.module.collecting import collect
 from harness.module.program import Program
@@ -87,6 +88,36 @@ def test_what_is_collected(
 def test_the_runtime_is_never_sent() -> None:
     assert list(collect("harness.module.bench").files) == ["bench.py"]
     assert list(collect("harness.module.examples.world").files) == ["world.py"]
+
+
+CLIENT = {
+    "app/__init__.py": "from . import main",
+    "app/main.py": "x = 1",
+    "app/client.py": "from app.module_bindings import User",
+    "app/__main__.py": "from .client import main",
+    "app/helper.py": "import importlib",
+    "app/module_bindings/__init__.py": f"{BANNER}\nfrom .types import User",
+    "app/module_bindings/types.py": BANNER,
+}
+
+
+def test_clients_are_not_sent(tmp_path: Path) -> None:
+    """Nor what is generated for them: a server runs the same when a client changes."""
+    lay(tmp_path, CLIENT)
+    sent = collect(tmp_path / "app")
+    assert sent.entry == "app"
+    assert list(sent.files) == ["app/__init__.py", "app/helper.py", "app/main.py"]
+    lay(tmp_path, {"app/client.py": "from .module_bindings import User\nUser",
+                   "app/module_bindings/types.py": f"{BANNER}\nimport os"})  # fmt: skip
+    assert collect(tmp_path / "app").digest == sent.digest
+    # What was not generated is what the author has written, for whatever it is.
+    lay(tmp_path, {"app/module_bindings/__init__.py": "", "app/module_bindings/types.py": ""})
+    assert len(collect(tmp_path / "app").files) == 7
+
+
+def test_what_the_module_imports_is_sent_though_it_was_generated(tmp_path: Path) -> None:
+    lay(tmp_path, CLIENT | {"app/main.py": "def f():\n    from .module_bindings.types import User"})
+    assert list(collect(tmp_path / "app").files) == sorted(CLIENT)
 
 
 @pytest.mark.parametrize(
