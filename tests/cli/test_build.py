@@ -92,7 +92,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("module", ["bench", "examples/world"])
+@pytest.mark.parametrize("module", ["bench", "examples/world/main"])
 def test_the_same_source_gives_the_same_bytes(module: str, tmp_path: Path) -> None:
     """In other processes, with other hashes, in other folders."""
     text = (Path(harness.module.__path__[0]) / f"{module}.py").read_text()

@@ -1,8 +1,10 @@
-"""The committed client of the bench module is what would be generated now, and what is measured."""
+"""The committed clients are what would be generated now; that of the bench module is measured."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from harness.bindings import bench
 from harness.cli import main
@@ -12,26 +14,47 @@ from harness.wire import codec
 from harness.wire.program import is_plain
 from tests.gen import schemas
 
-FOLDER = schemas.ROOT / "harness" / "bindings" / "bench"
+EXAMPLES = "harness.module.examples"
+#: Module -> the package that is committed for it.
+COMMITTED = {
+    "harness.module.bench": "harness/bindings/bench",
+    f"{EXAMPLES}.chat": "harness/module/examples/chat/module_bindings",
+    f"{EXAMPLES}.world": "harness/module/examples/world/module_bindings",
+    f"{EXAMPLES}.inventory": "harness/module/examples/inventory/module_bindings",
+}
 
 
-def test_it_is_up_to_date(capsys: object) -> None:
-    module = ["-p", "harness.module.bench", "-o", str(FOLDER), "--format", "none"]
-    assert main(["generate", *module, "--check"]) == 0
+def check(module: str, folder: Path) -> int:
+    return main(["generate", "-p", module, "-o", str(folder), "--format", "none", "--check"])
+
+
+@pytest.mark.parametrize("module", COMMITTED)
+def test_it_is_up_to_date(module: str) -> None:
+    assert check(module, schemas.ROOT / COMMITTED[module]) == 0
 
 
 def test_the_check_sees_a_difference(tmp_path: Path) -> None:
+    module = "harness.module.bench"
     folder = tmp_path / "bench"
     folder.mkdir()
-    for path in FOLDER.glob("*.py"):
+    for path in (schemas.ROOT / COMMITTED[module]).glob("*.py"):
         (folder / path.name).write_text(path.read_text())
-    module = ["-p", "harness.module.bench", "-o", str(folder), "--format", "none", "--check"]
-    assert main(["generate", *module]) == 1  # py.typed is missing
+    assert check(module, folder) == 1  # py.typed is missing
     (folder / "py.typed").touch()
-    assert main(["generate", *module]) == 0
+    assert check(module, folder) == 0
     text = (folder / "tables.py").read_text()
     (folder / "tables.py").write_text(text.replace("ItemTable", "ThingTable"))
-    assert main(["generate", *module]) == 1
+    assert check(module, folder) == 1
+
+
+def test_every_example_has_its_client() -> None:
+    """An example that is added has bindings, and they are held to it above."""
+    folder = schemas.ROOT / "harness" / "module" / "examples"
+    examples = {path.parent.name for path in folder.glob("*/main.py")}
+    assert {name.rpartition(".")[2] for name in COMMITTED} == {*examples, "bench"}
+    for example in examples:
+        files = {path.name for path in (folder / example).iterdir()}
+        assert {"__init__.py", "main.py", "client.py", "README.md", "module_bindings"} <= files
 
 
 def test_the_suites_measure_generated_rows_by_the_fast_path() -> None:

@@ -87,7 +87,6 @@ def test_what_is_collected(
 
 def test_the_runtime_is_never_sent() -> None:
     assert list(collect("harness.module.bench").files) == ["bench.py"]
-    assert list(collect("harness.module.examples.world").files) == ["world.py"]
 
 
 CLIENT = {
@@ -118,6 +117,19 @@ def test_clients_are_not_sent(tmp_path: Path) -> None:
 def test_what_the_module_imports_is_sent_though_it_was_generated(tmp_path: Path) -> None:
     lay(tmp_path, CLIENT | {"app/main.py": "def f():\n    from .module_bindings.types import User"})
     assert list(collect(tmp_path / "app").files) == sorted(CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("example", "files"),
+    [
+        ("chat", ["__init__", "main"]),
+        ("world", ["__init__", "main"]),
+        ("inventory", ["__init__", "main", "stock", "views"]),
+    ],
+)
+def test_the_examples_are_sent_without_their_clients(example: str, files: list[str]) -> None:
+    sent = collect(f"harness.module.examples.{example}")
+    assert list(sent.files) == [f"{example}/{name}.py" for name in files]
 
 
 @pytest.mark.parametrize(

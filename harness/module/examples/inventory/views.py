@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from harness.module import (
     AnonymousViewContext,
     ProcedureContext,
@@ -12,13 +14,14 @@ from harness.module import (
     procedure,
     product,
     reducer,
+    sum_type,
     table,
     u32,
     u64,
     view,
 )
 
-from .stock import Loan, Product, Stock, change
+from .stock import Loan, Product, Stock, change, known
 
 
 @table(public=True)
@@ -46,6 +49,30 @@ class Worth:
     store: str
     products: u32
     cents: u64
+
+
+@product
+class Here:
+    """The store that was asked about has it."""
+
+    pieces: u32
+
+
+@product
+class Elsewhere:
+    """Other stores have it."""
+
+    stores: list[str]
+
+
+@product
+class Nowhere:
+    """No store has it."""
+
+
+#: Clients get one of the three, and their type checkers know that there is no fourth.
+Availability: TypeAlias = Here | Elsewhere | Nowhere
+sum_type("Availability", Here, Elsewhere, Nowhere)
 
 
 @reducer
@@ -101,6 +128,20 @@ def _worth(ctx: ReducerContext, store: str) -> Worth:
 def worth(ctx: ProcedureContext, store: str) -> Worth:
     """What lies in a store."""
     return ctx.with_tx(lambda tx: _worth(tx, store))
+
+
+def _where(ctx: ReducerContext, sku: str, store: str) -> Availability:
+    known(ctx, sku)
+    pieces = {row.store: row.pieces for row in ctx.db.stock.by_sku.filter(sku)}
+    if store in pieces:
+        return Here(pieces=pieces[store])
+    return Elsewhere(stores=sorted(pieces)) if pieces else Nowhere()
+
+
+@procedure
+def look_for(ctx: ProcedureContext, sku: str, store: str) -> Availability:
+    """Where a product is to be had: in the store, in others, or nowhere."""
+    return ctx.with_tx(lambda tx: _where(tx, sku, store))
 
 
 @procedure
