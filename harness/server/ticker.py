@@ -132,9 +132,9 @@ class Ticker:
 
     def halt(self, then: Callable[[], None]) -> None:
         """Commit what is left, and do nothing any more; ``then`` when no thread works on it."""
-        if self._timer is not None:
-            self._timer.cancel()
         self.end()
+        if self._timer is not None:  # the end of a tick has set it
+            self._timer.cancel()
         self._cancel()
         self._stopped = True
         waiting, self._waiting = self._waiting, []
