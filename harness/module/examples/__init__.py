@@ -1,1 +1,4 @@
-"""Modules to read, to try and to start from; each is served and compiled as it stands."""
+"""Projects to read, to try and to start from: each a module, its typed client, and how to run them.
+
+Each is served and compiled as it stands; ``harness start harness.module.examples.chat``.
+"""
