@@ -15,6 +15,11 @@ _OURS = frozenset({"harness", "suites", "reports", "ci", "spacetimedb_harness"})
 _OTHERS = frozenset({"src", "test", "tests", "build", "dist", "setup", "conftest"})
 #: Longer names fit into no file system's limits together with what is added to them.
 LONGEST = 100
+#: Letters that do not come apart into one from a to z and its accent.
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
+     "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,12 @@ def safe(name: str) -> Names:
         raise PlanError(
             f"the project's name {name!r} has no letter from a to z; call it my-app, for example"
         )
+    lost = sorted({x for x in _plain(name) if not x.isascii() and x.isalnum()})
+    if lost:
+        raise PlanError(
+            f"the project's name {name!r} has {', '.join(lost)}, and pip knows only a to z; call "
+            f"it {distribution}, for example"
+        )
     if len(distribution) > LONGEST:
         raise PlanError(
             f"the project's name has {len(distribution)} letters; {LONGEST} are the most"
@@ -55,11 +66,15 @@ def safe(name: str) -> Names:
 
 def _kebab(name: str) -> str:
     """Words in lower case with hyphens between them; letters lose their accents."""
-    plain = unicodedata.normalize("NFKD", name)
-    ascii_ = plain.encode("ascii", "ignore").decode()
+    ascii_ = _plain(name).encode("ascii", "ignore").decode()
     split = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1-\2", ascii_)
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", split)
     return re.sub(r"[^a-z0-9]+", "-", split.lower()).strip("-")
+
+
+def _plain(name: str) -> str:
+    """With letters apart from their accents."""
+    return unicodedata.normalize("NFKD", name.translate(_LETTERS))
 
 
 def _unfit(package: str) -> str:

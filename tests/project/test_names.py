@@ -24,6 +24,8 @@ from harness.project.names import LONGEST, Names, safe
         ("HTTPServer", "http-server", "http_server"),
         ("chat2", "chat2", "chat2"),
         ("Café", "cafe", "cafe"),
+        ("Größe", "grosse", "grosse"),
+        ("x 日本", None, "has 日, 本, and pip knows only a to z; call it x, for example"),
         ("--a--b__c..", "a-b-c", "a_b_c"),
         ("..", None, "has no letter"),
         ("", None, "has no letter"),
