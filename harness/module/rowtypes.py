@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from harness.errors import SchemaError
+from harness.module import unions
 from harness.module.problems import Problems
 from harness.module.registry import Module, SumType, Table, place_of
 from harness.wire import program
@@ -21,8 +22,14 @@ class RowTypes(Problems):
     def __init__(self, module: Module) -> None:
         super().__init__()
         self.module = module
-        self.builder = TypeBuilder()
+        #: Sums that are not declared, but bound to a name.
+        self.unions = unions.named(module)
+        self.builder = self.a_builder()
         self.rows: dict[type[Any], t.Ref | None] = {}
+
+    def a_builder(self) -> TypeBuilder:
+        """One that has no types yet."""
+        return TypeBuilder(unions={key: (x.name, x.classes) for key, x in self.unions.items()})
 
     def sum(self, declared: SumType) -> None:
         name, classes, where = declared.name, declared.classes, declared.where
@@ -77,7 +84,7 @@ class RowTypes(Problems):
             table.where, lambda: typing.get_type_hints(class_, include_extras=True)
         )
         for name in table.columns if hints else ():
-            scratch = TypeBuilder()
+            scratch = self.a_builder()
             for declared in self.module.contents.sums:
                 try:
                     scratch.sum(declared.name, [(x.__name__, x) for x in declared.classes])
@@ -100,7 +107,8 @@ class RowTypes(Problems):
 
     def types(self) -> None:
         """What holds for all named types: their names, their parts' names, and a finite size."""
-        sums = {declared.name: declared.where for declared in self.module.contents.sums}
+        declared = [*self.unions.values(), *self.module.contents.sums]
+        sums = {one.name: one.where for one in declared}
         seen: dict[str, str] = {}
         sound = not self.problems
         rows = {ref.index for ref in self.rows.values() if ref is not None}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import types as python_types
 import typing
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, TypeAlias, Union
@@ -63,12 +64,16 @@ class TypeBuilder:
     """Collects named types while annotations are read.
 
     ``types[i]`` is the algebraic type at ``Ref(i)``, ``names[i]`` its name and ``bindings[i]`` its
-    class or classes.
+    class or classes. ``unions`` are sums that become types when they are used: name and classes, in
+    tag order.
     """
 
     types: list[t.Type] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     bindings: dict[int, program.Binding] = field(default_factory=dict)
+    unions: Mapping[frozenset[type[Any]], tuple[str, tuple[type[Any], ...]]] = field(
+        default_factory=dict
+    )
     _places: dict[Any, int] = field(default_factory=dict)
     _sums: dict[frozenset[type[Any]], int] = field(default_factory=dict)
 
@@ -99,6 +104,8 @@ class TypeBuilder:
             return self.type_of(typing.get_args(annotation)[0], where)
         if origin in (Union, python_types.UnionType):
             return self._union(typing.get_args(annotation), where)
+        if type(annotation).__name__ == "TypeAliasType":  # type Shape = Circle | Box, from 3.12 on
+            return self._alias(annotation, where)
         if isinstance(annotation, type) and issubclass(annotation, Enum):
             return self._enum(annotation)
         if isinstance(annotation, type) and is_struct(annotation):
@@ -172,6 +179,14 @@ class TypeBuilder:
             )
         return t.Ref(self._places[class_])
 
+    def _alias(self, alias: Any, where: str) -> t.Type:
+        value = alias.__value__
+        classes = typing.get_args(value)
+        is_union = typing.get_origin(value) in (Union, python_types.UnionType)
+        if is_union and all(isinstance(x, type) and is_struct(x) for x in classes):
+            return self._named(alias.__name__, classes)
+        return self.type_of(value, where)
+
     def _union(self, arguments: tuple[Any, ...], where: str) -> t.Type:
         rest = [a for a in arguments if a is not type(None)]
         if len(rest) < len(arguments):
@@ -186,10 +201,16 @@ class TypeBuilder:
         key = frozenset(rest)
         if key in self._sums:
             return t.Ref(self._sums[key])
-        raise SchemaError(
-            f"{where or 'type'}: the union {' | '.join(map(_show, rest))} is not a declared sum; "
-            "declare it with sum_type"
-        )
+        if key in self.unions:
+            return self._named(*self.unions[key])
+        shown = " | ".join(map(_show, rest))
+        instead = f"give it one in the module, as in Shape: TypeAlias = {shown}"
+        if not all(isinstance(x, type) and is_struct(x) for x in rest):
+            instead = "a sum is a union of @product classes"
+        raise SchemaError(f"{where or 'type'}: the union {shown} has no name; {instead}")
+
+    def _named(self, name: str, classes: tuple[type[Any], ...]) -> t.Ref:
+        return self.sum(name, [(class_.__name__, class_) for class_ in classes])
 
 
 def is_struct(class_: type[Any]) -> bool:

@@ -95,7 +95,10 @@ def test_class_variables_are_no_fields() -> None:
         (tuple[int, int], "use a class with named fields"),
         (Any, "use a concrete type"),
         (object, "object has no SpacetimeDB type$"),
-        (int | str, r"the union int \| str is not a declared sum; declare it with sum_type"),
+        (
+            int | str,
+            r"the union int \| str has no name; a sum is a union of @product classes",
+        ),
     ],
 )
 def test_what_has_no_type(annotation: Any, words: str) -> None:

@@ -14,7 +14,6 @@ from harness.module import (
     procedure,
     product,
     reducer,
-    sum_type,
     table,
     u32,
     u64,
@@ -72,7 +71,6 @@ class Nowhere:
 
 #: Clients get one of the three, and their type checkers know that there is no fourth.
 Availability: TypeAlias = Here | Elsewhere | Nowhere
-sum_type("Availability", Here, Elsewhere, Nowhere)
 
 
 @reducer

@@ -1,0 +1,62 @@
+"""Sums that are written as Python writes them: ``Shape: TypeAlias = Circle | Box``.
+
+A union does not know what it is called. The name is found where it is bound: in the files that
+declare its classes, or what uses it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias, Union
+
+from harness.module.registry import Module, SumType, place_of
+
+#: The classes of a union -> the sum that it is, with its name and its order.
+Named: TypeAlias = dict[frozenset[type[Any]], SumType]
+
+
+def named(module: Module) -> Named:
+    """The unions of ``@product`` classes that have a name somewhere in the module's files.
+
+    Of several names it is the first in the file of the union's first class, or else in that of the
+    first function or table that could mean it.
+    """
+    found: Named = {}
+    for namespace in _namespaces(module):
+        for name, value in _unions(namespace):
+            classes = typing.get_args(value)
+            key = frozenset(classes)
+            if key not in found:
+                home = vars(sys.modules.get(classes[0].__module__, types.ModuleType("")))
+                name = next((x for x, other in _unions(home) if other == value), name)
+                found[key] = SumType(name, classes, place_of(classes[0]))
+    return found
+
+
+def _namespaces(module: Module) -> Iterator[Mapping[str, Any]]:
+    """What the files of the module have by name, each once."""
+    seen: set[int] = set()
+    for namespace in _all(module):
+        if id(namespace) not in seen:
+            seen.add(id(namespace))
+            yield namespace
+
+
+def _all(module: Module) -> Iterable[Mapping[str, Any]]:
+    for function in module.functions:
+        yield getattr(function.function, "__globals__", {})
+    for table in module.tables:
+        if table.row.__module__ in sys.modules:
+            yield vars(sys.modules[table.row.__module__])
+
+
+def _unions(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in list(namespace.items()):
+        if typing.get_origin(value) in (Union, types.UnionType) and all(
+            isinstance(x, type) and dataclasses.is_dataclass(x) for x in typing.get_args(value)
+        ):
+            yield name, value
