@@ -26,8 +26,10 @@ server: $(READY)  ## build a real server into the user's cache, with cargo: 17 m
 both: $(READY)  ## measure the embedded server and that real one side by side
 	$(BIN)/harness run --target embedded --target standalone:1.2.0 $(SUITES)
 
+# A worker for each core, up to four; a file's tests stay together, for what they share. In order: the
+# slow files come early, and none is waited for at the end.
 test: lint types layers  ## everything that CI checks (TESTS=tests/wire for some)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(READY)  ## style
 	$(BIN)/ruff check .
