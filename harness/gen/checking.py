@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.errors import HarnessError, SchemaError
-from harness.gen.planning import has_class, view_row
+from harness.gen.planning import has_class
 from harness.module.problems import Problems
 from harness.wire import codec, program
 from harness.wire import schema as s
@@ -320,7 +320,7 @@ class _Checks(Problems):
             where = f"view {view.name!r}"
             if view.name in self.names:
                 self.say(f"{where}: the name is taken by the {self.names[view.name]}")
-            row = view_row(self.module, view)
+            row = self.module.view_row(view)
             product = None if row is None else self.space.resolve(t.Ref(row))
             if not isinstance(product, t.Product):
                 self.say(f"{where} returns no list, option or query of rows")

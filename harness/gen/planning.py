@@ -333,7 +333,7 @@ class Planner:
         return None if name is None else self._products.get(name)
 
     def _view(self, view: s.ViewDef) -> p.TableItem | None:
-        index = view_row(self.module, view)
+        index = self.module.view_row(view)
         row = None if index is None else self._row(index)
         if row is None:
             return None
@@ -341,9 +341,10 @@ class Planner:
             names.member(view.accessor)
         )
         key = None
-        if len(view.primary_key) == 1:
+        columns = self.module.view_key(view)
+        if len(columns) == 1:
             wires = [x.wire for x in row.fields]
-            key = wires.index(view.primary_key[0]) if view.primary_key[0] in wires else None
+            key = wires.index(columns[0]) if columns[0] in wires else None
             if key is not None and not self._hashable(row.fields[key].shape):
                 key = None
         unique = () if key is None else (key,)
@@ -422,17 +423,6 @@ class Planner:
             returns = self.shape(procedure.returns, owner, "result")
             self.plan.procedures.append(p.ProcedureItem(procedure.name, name, params, returns))
         self._distinct("the database", "procedure", pairs)
-
-
-def view_row(module: s.ModuleDef, view: s.ViewDef) -> int | None:
-    """The place of the type of a view's rows: it returns a list, an option, or a query of them."""
-    returned = module.typespace.resolve(view.returns)
-    row: t.Type | None = t.option_payload(returned)
-    if isinstance(returned, t.Array):
-        row = returned.element
-    elif isinstance(returned, t.Product) and [x.name for x in returned.elements] == ["__query__"]:
-        row = returned.elements[0].type
-    return row.index if isinstance(row, t.Ref) else None
 
 
 def has_class(type_: t.Type) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.module.handles import AutoIncOverflow as AutoIncOverflow
     from harness.module.handles import UniqueConstraintViolation as UniqueConstraintViolation
     from harness.module.loading import load as load
+    from harness.module.queries import Query as Query
     from harness.module.registry import Module as Module
     from harness.module.registry import client_connected as client_connected
     from harness.module.registry import client_disconnected as client_disconnected
@@ -60,6 +61,7 @@ _PLACES = {
     "harness.module.context": "AnonymousViewContext ProcedureContext ReducerContext ViewContext",
     "harness.module.handles": "AutoIncOverflow UniqueConstraintViolation",
     "harness.module.loading": "load",
+    "harness.module.queries": "Query",
     "harness.module.registry": (
         "Module client_connected client_disconnected init procedure product reducer sum_type "
         "table view"

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Never, TypeVar
 
 from harness.module.handles import Db
+from harness.module.queries import From
 from harness.module.reading import ReadDb
 from harness.wire.values import ConnectionId, Identity, Timestamp
 
@@ -154,12 +155,17 @@ class ProcedureContext(_Numbers):
 
 
 class AnonymousViewContext:
-    """The first parameter of a view that shows everybody the same: the tables, for reading."""
+    """The first parameter of a view that shows everybody the same.
 
-    __slots__ = ("db", "identity")
+    ``db`` holds the tables, for reading; ``from_`` holds them as queries, for a view that returns
+    one; ``identity`` is the database's own.
+    """
 
-    def __init__(self, db: ReadDb, identity: Identity) -> None:
+    __slots__ = ("db", "from_", "identity")
+
+    def __init__(self, db: ReadDb, from_: From, identity: Identity) -> None:
         self.db = db
+        self.from_ = from_
         self.identity = identity
 
     def __getattr__(self, name: str) -> Never:
@@ -172,6 +178,6 @@ class ViewContext(AnonymousViewContext):
 
     __slots__ = ("sender",)
 
-    def __init__(self, db: ReadDb, identity: Identity, sender: Identity) -> None:
-        super().__init__(db, identity)
+    def __init__(self, db: ReadDb, from_: From, identity: Identity, sender: Identity) -> None:
+        super().__init__(db, from_, identity)
         self.sender = sender

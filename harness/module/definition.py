@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import SchemaError
@@ -83,6 +83,8 @@ class _Compiler(Functions):
             procedures=tuple(procedures),
             views=tuple(views),
         )
+        keyed = tuple(replace(x, primary_key=definition.view_key(x)) for x in definition.views)
+        definition = replace(definition, views=keyed)
         return Compiled(
             definition,
             dict(self.builder.bindings),

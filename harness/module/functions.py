@@ -16,10 +16,11 @@ from harness.module.context import (
     ViewContext,
 )
 from harness.module.keys import is_key
+from harness.module.queries import Query
 from harness.module.registry import Procedure, Reducer, View
 from harness.module.rowtypes import RowTypes
 from harness.wire import types as t
-from harness.wire.schema import Lifecycle, ProcedureDef, ReducerDef, ViewDef
+from harness.wire.schema import Lifecycle, ProcedureDef, ReducerDef, ViewDef, query_of
 
 _SQL_WORDS = """
 add all alter and any as asc begin between by case cast check column commit constraint create cross
@@ -112,7 +113,11 @@ class Functions(RowTypes):
         first = next(iter(inspect.signature(view.function).parameters))
         anonymous = hints.get(first) is AnonymousViewContext
         key = self.view_key(what, view, class_, type_)
-        returns = t.Array(type_) if typing.get_origin(annotation) is list else t.option(type_)
+        returns: t.Type = t.option(type_)
+        if typing.get_origin(annotation) is list:
+            returns = t.Array(type_)
+        elif typing.get_origin(annotation) is Query:
+            returns = query_of(type_)
         return ViewDef(
             view.name, view.accessor, counts[anonymous], view.public, anonymous, t.Product(()),
             returns, key,
@@ -121,17 +126,23 @@ class Functions(RowTypes):
     def view_row(self, what: str, returned: Any, where: str) -> tuple[Any, type[Any], t.Ref] | None:
         """What a view returns, the class of its rows and their type."""
         arguments = typing.get_args(returned)
+        is_query = typing.get_origin(returned) is Query
         is_list = typing.get_origin(returned) is list
         inner = [x for x in arguments if x is not type(None)]
         is_option = len(inner) == 1 and len(arguments) == 2
-        if not (is_list or is_option) or not isinstance(inner[0], type):
+        if not (is_query or is_list or is_option) or not isinstance(inner[0], type):
             self.problem(
                 f"{what} must return list[Row] or Row | None, where Row is the row of a table or a "
-                "@product class",
+                "@product class, or Query[Row] of a table",
                 where,
             )
             return None
         class_: type[Any] = inner[0]
+        if is_query and class_ not in self.rows:
+            self.problem(
+                f"{what} returns a query of {class_.__name__}, which is no row of a table", where
+            )
+            return None
         known = self.rows.get(class_)
         type_ = known or self.attempt(
             where, partial(self.builder.type_of, class_, f"what {what} returns")

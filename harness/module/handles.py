@@ -191,6 +191,17 @@ class TableHandle(Generic[R]):
         raise AttributeError(f"the table has no column, index or method {name!r}{hint}")
 
 
+def only_table(row: type[Any], by_row: dict[type[Any], list[str]], place: str) -> str:
+    """The accessor of the one table with this row class. Raises ``SchemaError``."""
+    names = by_row.get(row, [])
+    if not names:
+        raise SchemaError(f"{row.__name__} is not the row of a table")
+    if len(names) > 1:
+        choice = ", ".join(f"{place}.{name}" for name in names)
+        raise SchemaError(f"{row.__name__} is the row of several tables; use one of {choice}")
+    return names[0]
+
+
 class Db:
     """All tables: by accessor, ``db.item``, or by row class, ``db[Item]``."""
 
@@ -208,12 +219,8 @@ class Db:
         try:
             return self._single[row]
         except KeyError:
-            names = self._by_row.get(row)
-            if names is None:
-                raise SchemaError(f"{row.__name__} is not the row of a table") from None
-            raise SchemaError(
-                f"{row.__name__} is the row of several tables; use one of db.{', db.'.join(names)}"
-            ) from None
+            pass
+        return self._tables[only_table(row, self._by_row, "db")]
 
     def __getattr__(self, name: str) -> Any:
         near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeVar
 
-from harness.errors import SchemaError
-from harness.module.handles import IndexHandle, Store, TableHandle, Unique
+from harness.module.handles import IndexHandle, Store, TableHandle, Unique, only_table
 
 R = TypeVar("R")
 
@@ -104,14 +103,7 @@ class ReadDb:
             self._by_row.setdefault(table._store.row_class, []).append(accessor)
 
     def __getitem__(self, row: type[R]) -> ReadTable[R]:
-        names = self._by_row.get(row, [])
-        if len(names) == 1:
-            return self._tables[names[0]]
-        if not names:
-            raise SchemaError(f"{row.__name__} is not the row of a table")
-        raise SchemaError(
-            f"{row.__name__} is the row of several tables; use one of db.{', db.'.join(names)}"
-        )
+        return self._tables[only_table(row, self._by_row, "db")]
 
     def __getattr__(self, name: str) -> Any:
         near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)

@@ -210,9 +210,12 @@ class Module:
         """Make a function's result a table that can be read and subscribed to, but not changed.
 
         It takes a ``ViewContext``, or an ``AnonymousViewContext`` if everybody sees the same, and
-        returns ``list[Row]`` or ``Row | None``. It is called again when rows change that it has
-        looked at. ``primary_key`` is a field of its rows that tells them apart, so that clients
-        see updates.
+        nothing else: SpacetimeDB's views have no arguments. It returns ``list[Row]``,
+        ``Row | None`` or a query of a table, ``Query[Row]``. One that returns rows is called again
+        when rows change that it has looked at; of one that returns a query, what
+        changes is found from the rows that changed, however many there are. ``primary_key`` is a
+        field of its rows that tells them apart, so that clients see updates; a query has that of
+        its table.
         """
 
         def declare(function: F) -> F:

@@ -105,7 +105,7 @@ class Database:
         self._procedures = make_procedures(compiled)
         #: Makes the rows of views.
         self.evaluator = Evaluator(
-            compiled, engine, self.stores, self.tables, identity, self._view_failed
+            compiled, engine, self.stores, self.tables, identity, self, self._view_failed
         )
         #: The transactions of procedures.
         self.transactions = Transactions(

@@ -19,11 +19,11 @@ from harness.errors import SqlError, WireError
 from harness.server import sql
 from harness.server.compatibility import compatible
 from harness.server.database import Database, Outcome, OutcomeKind
-from harness.server.plans import Catalog, Changed, Plan, Rows, plan
+from harness.server.plans import Catalog, Changed, Plan, Rows, Source, plan
 from harness.server.procedures import Procedures, Returned, Run
 from harness.server.session import Session
 from harness.server.subscriptions import LivePlan, PlanDelta, Registry
-from harness.server.views import Source, Views
+from harness.server.views import Views
 from harness.server.watchdog import Watchdog
 from harness.wire import satsjson
 from harness.wire import types as t

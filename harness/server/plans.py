@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from harness.errors import SqlError
 from harness.server import sql
 from harness.server.literals import value_of
-from harness.server.views import Source
 from harness.wire import codec
 from harness.wire import types as t
 from harness.wire.schema import ModuleDef, TableDef
@@ -27,6 +26,13 @@ EXAMINE_LIMIT = 10_000_000
 Row: TypeAlias = tuple[Any, ...]
 Test: TypeAlias = Callable[[Row], bool]
 PairTest: TypeAlias = Callable[[Row, Row], bool]
+
+
+class Source(NamedTuple):
+    """A view as rows are read from it: ``sender`` is None if everybody sees the same."""
+
+    view: str
+    sender: Identity | None
 
 
 class Rows(Protocol):
@@ -85,13 +91,12 @@ class Catalog:
         self._tables: dict[str, TableInfo] = {}
         for table in definition.tables:
             row = definition.row_type(table)
-            leading = {index.columns[0] for index in table.indexes if index.columns}
             self._tables[table.name] = TableInfo(
                 definition=table,
                 columns={element.name or "": i for i, element in enumerate(row.elements)},
                 types=tuple(definition.typespace.resolve(e.type) for e in row.elements),
                 codec=codec.compile(row, definition.typespace),
-                indexed=frozenset(leading | set(table.unique_columns())),
+                indexed=table.found_by(),
                 source=table.name,
             )
         self._views: dict[str, TableInfo] = {}

@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.module.definition import Compiled
 from harness.module.handles import Db, TableHandle
+from harness.module.queries import From, Source
 from harness.module.reading import ReadDb, Reads, ReadTable
 from harness.server.engine import Engine
 from harness.server.storage import TableStore
 from harness.wire import codec as codecs
 from harness.wire import types as t
-from harness.wire.schema import IndexAlgorithm, Lifecycle, TableDef
+from harness.wire.query import Column, column
+from harness.wire.schema import IndexAlgorithm, Lifecycle, ModuleDef, TableDef, is_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,16 @@ def make_runnables(compiled: Compiled) -> dict[str, Runnable]:
 
 @dataclass(frozen=True, slots=True)
 class RunnableView:
-    """A view, ready to be evaluated; ``row`` encodes one of its rows."""
+    """A view, ready to be evaluated; ``row`` encodes one of its rows.
+
+    ``queried`` is the class of the rows if it returns a query of them.
+    """
 
     name: str
     function: Callable[..., Any]
     anonymous: bool
     row: codecs.Codec
+    queried: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def make_views(compiled: Compiled) -> dict[str, RunnableView]:
             compiled.functions[view.name],
             view.anonymous,
             codecs.compile(t.Ref(table.row), definition.typespace, compiled.bindings),
+            compiled.bindings[table.row] if is_query(view.returns) else None,
         )
         for view in definition.views
         for table in [definition.view_table(view)]
@@ -123,6 +131,35 @@ def make_readers(stores: dict[str, TableStore], tables: Db, reads: Reads) -> Rea
     """What views find under ``ctx.db``."""
     names = {store.definition.accessor: name for name, store in stores.items()}
     return ReadDb({a: ReadTable(name, getattr(tables, a), reads) for a, name in names.items()})
+
+
+def make_from(definition: ModuleDef, stores: dict[str, TableStore]) -> From:
+    """What views find under ``ctx.from_``; columns are made for the tables that are asked for."""
+    return From(
+        {
+            store.definition.accessor: Source(
+                store.definition.name,
+                store.row_class,
+                store.definition.event,
+                partial(_columns, definition, store),
+            )
+            for store in stores.values()
+        }
+    )
+
+
+def _columns(definition: ModuleDef, store: TableStore) -> dict[str, Column[Any, Any]]:
+    table = store.definition
+    indexed = table.found_by()
+    return {
+        store.attribute(place): column(
+            table.name,
+            element.name or "",
+            definition.typespace.resolve(element.type),
+            indexed=place in indexed,
+        )
+        for place, element in enumerate(definition.row_type(table).elements)
+    }
 
 
 def _handle(store: TableStore) -> TableHandle[Any]:

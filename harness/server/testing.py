@@ -80,8 +80,8 @@ class TestDatabase:
         if name not in views:
             raise SqlError(f"there is no view {name!r}")
         anonymous = views[name].anonymous
-        rows, _, _ = self.database.evaluator.rows(name, None if anonymous else sender)
-        return [self.database.evaluator.decoded(name, row) for row in rows]
+        found = self.database.evaluator.evaluate(name, None if anonymous else sender)
+        return [self.database.evaluator.decoded(name, row) for row in found.shown]
 
     def procedure(
         self,

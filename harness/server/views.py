@@ -3,31 +3,30 @@
 A view's rows follow from the rows that it has looked at. It is made again when one of them changes
 and not otherwise: looking for a key or a value depends on the rows with that value alone, counting
 on the whole table. The difference to before is what subscribers are told, as for a table.
+
+A view that returned a query is not made again when the query's tables change: the rows that came
+and went say what changes in its own, as in a client's subscription. A semijoin finds a row once for
+each of its partners; these are counted, and the view shows the row as long as there is one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import SqlError
-from harness.wire.values import Identity
+from harness.server.plans import Changed, Source
+from harness.server.subscriptions import LivePlan, Registry
 
 if TYPE_CHECKING:
     from harness.server.database import Database
+    from harness.server.evaluation import Evaluation
     from harness.server.storage import TableStore
 
 
 #: So many evaluations are remembered until something changes.
 RECENT = 256
-
-
-class Source(NamedTuple):
-    """A view as rows are read from it: ``sender`` is None if everybody sees the same."""
-
-    view: str
-    sender: Identity | None
 
 
 #: The value of a column in SQLite's form, by (table, column): rows with it were looked for.
@@ -63,9 +62,32 @@ class ViewChanges:
     #: Why the view could not be made again; "" if it could.
     failure = ""
 
-    def __init__(self, before: Counter[bytes], after: Counter[bytes]) -> None:
-        self.inserts = list((after - before).elements())
-        self.deletes = list((before - after).elements())
+    def __init__(self, inserts: list[bytes], deletes: list[bytes]) -> None:
+        self.inserts = inserts
+        self.deletes = deletes
+
+    @classmethod
+    def between(cls, before: Evaluation, after: Evaluation) -> ViewChanges:
+        """From one evaluation to another."""
+        old, new = Counter(before.shown), Counter(after.shown)
+        return cls(list((new - old).elements()), list((old - new).elements()))
+
+    @classmethod
+    def counted(
+        cls, rows: Counter[bytes], inserts: list[bytes], deletes: list[bytes]
+    ) -> ViewChanges:
+        """What comes and goes when a query finds rows once more, and once less: ``rows`` follow."""
+        gone, come = [], []
+        for row in deletes:
+            rows[row] -= 1
+            if not rows[row]:
+                del rows[row]
+                gone.append(row)
+        for row in inserts:
+            if row not in rows:
+                come.append(row)
+            rows[row] += 1
+        return cls(come, gone)
 
     def __bool__(self) -> bool:
         return bool(self.inserts or self.deletes)
@@ -75,19 +97,8 @@ class Failed(ViewChanges):
     """A view that could not be made again, so that nobody can be told what changed."""
 
     def __init__(self, error: SqlError) -> None:
-        self.inserts = self.deletes = []
+        super().__init__([], [])
         self.failure = str(error)
-
-
-class _Live:
-    """A view that somebody watches."""
-
-    __slots__ = ("points", "rows", "tables")
-
-    def __init__(self, rows: list[bytes], tables: set[str], points: set[tuple[Place, Any]]) -> None:
-        self.rows = Counter(rows)
-        self.tables = tables
-        self.points = points
 
 
 class Views:
@@ -95,11 +106,14 @@ class Views:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._live: dict[Source, _Live] = {}
+        self._live: dict[Source, Evaluation] = {}
+        #: The queries of those that returned one; equal ones are followed once.
+        self._queries: Registry[Source] = Registry()
+        self._queried: dict[Source, LivePlan[Source]] = {}
         self._by_table: dict[str, dict[Source, None]] = {}
         self._by_point: dict[Place, dict[Any, dict[Source, None]]] = {}
         #: Evaluations since the last change: a snapshot and the watching after it share one.
-        self._recent: dict[Source, _Live] = {}
+        self._recent: dict[Source, Evaluation] = {}
 
     def __len__(self) -> int:
         return len(self._live)
@@ -108,7 +122,7 @@ class Views:
         """Every row of a table or a view, encoded. Raises ``SqlError`` if the view fails."""
         if isinstance(source, str):
             return self._database.all_rows(source)
-        return list(self._current(source).rows.elements())
+        return self._current(source).shown
 
     def lookup(self, source: str | Source, column: int, value: Any) -> list[bytes]:
         """As ``Database.lookup``; views have no indexes, so nobody asks it of them."""
@@ -131,7 +145,10 @@ class Views:
         if not self._live:
             return changes
         found = dict(changes)
-        for source in self._touched(changes):
+        touched = self._touched(changes)
+        if self._queried:
+            self._follow_queries(changes, touched, found)
+        for source in touched:
             before = self._live[source]
             self._drop(source, before)
             try:
@@ -141,10 +158,29 @@ class Views:
                 found[source] = Failed(error)
                 continue
             self._keep(source, after)
-            changed = ViewChanges(before.rows, after.rows)
+            changed = ViewChanges.between(before, after)
             if changed:
                 found[source] = changed
         return found
+
+    def _follow_queries(
+        self, changes: dict[Any, Any], touched: dict[Source, None], found: dict[Any, Any]
+    ) -> None:
+        """Bring the views along that returned queries, but for those that are made again."""
+        died: list[tuple[LivePlan[Source], str]] = []
+        for query, delta in self._queries.deltas(self._database, Changed(changes), died):
+            for source, _ in query.subscribers:
+                if source not in touched:
+                    rows = self._live[source].rows
+                    changed = ViewChanges.counted(rows, delta.inserts, delta.deletes)
+                    if changed:
+                        found[source] = changed
+        for query, reason in died:
+            for source, _ in list(query.subscribers):
+                if source not in touched:
+                    self.unwatch(source)
+                    error = SqlError(f"the view {source.view!r} failed: {reason}")
+                    found[source] = Failed(error)
 
     def take_over(self, before: Views) -> dict[Any, Any]:
         """Watch what another module's views were watched for; what changes by that."""
@@ -155,12 +191,12 @@ class Views:
             except SqlError as error:
                 found[source] = Failed(error)
                 continue
-            changed = ViewChanges(live.rows, self._live[source].rows)
+            changed = ViewChanges.between(live, self._live[source])
             if changed:
                 found[source] = changed
         return found
 
-    def _touched(self, changes: dict[Any, Any]) -> list[Source]:
+    def _touched(self, changes: dict[Any, Any]) -> dict[Source, None]:
         found: dict[Source, None] = {}
         for table, changed in changes.items():
             found.update(self._by_table.get(table, {}))
@@ -175,9 +211,9 @@ class Views:
                 for place in places:
                     key = store.key(place[1], store.value(row, place[1]))
                     found.update(self._by_point[place].get(key, {}))
-        return list(found)
+        return found
 
-    def _current(self, source: Source) -> _Live:
+    def _current(self, source: Source) -> Evaluation:
         live = self._live.get(source) or self._recent.get(source)
         if live is None:
             if len(self._recent) >= RECENT:
@@ -185,15 +221,20 @@ class Views:
             live = self._recent[source] = self._evaluate(source)
         return live
 
-    def _evaluate(self, source: Source) -> _Live:
-        return _Live(*self._database.evaluator.rows(source.view, source.sender))
+    def _evaluate(self, source: Source) -> Evaluation:
+        return self._database.evaluator.evaluate(source.view, source.sender)
 
-    def _keep(self, source: Source, live: _Live) -> None:
+    def _keep(self, source: Source, live: Evaluation) -> None:
         self._live[source] = live
+        if live.plan is not None:
+            self._queried[source] = self._queries.add(live.plan, source, 0)
         for place in self._places(live, create=True):
             place[source] = None
 
-    def _drop(self, source: Source, live: _Live) -> None:
+    def _drop(self, source: Source, live: Evaluation) -> None:
+        query = self._queried.pop(source, None)
+        if query is not None:
+            self._queries.remove(query, source, 0)
         for place in self._places(live, create=False):
             place.pop(source, None)
         for table in live.tables:
@@ -206,7 +247,7 @@ class Views:
             if not by_value:
                 self._by_point.pop(place_, None)
 
-    def _places(self, live: _Live, *, create: bool) -> Iterator[dict[Source, None]]:
+    def _places(self, live: Evaluation, *, create: bool) -> Iterator[dict[Source, None]]:
         for table in live.tables:
             if create:
                 yield self._by_table.setdefault(table, {})

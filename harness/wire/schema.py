@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeGuard
 
 from harness.errors import SchemaError
 from harness.wire import types as t
@@ -95,6 +96,11 @@ class TableDef:
             single = [self.primary_key, *(c for c in single if c != self.primary_key)]
         return tuple(single)
 
+    def found_by(self) -> frozenset[int]:
+        """The columns by whose values rows are found without going through all of them."""
+        leading = {index.columns[0] for index in self.indexes if index.columns}
+        return frozenset(leading | set(self.unique_columns()))
+
 
 @dataclass(frozen=True, slots=True)
 class ReducerDef:
@@ -126,6 +132,20 @@ class ViewDef:
     params: t.Product
     returns: t.Type
     primary_key: tuple[str, ...] = ()
+
+
+#: The one field of the type that stands for a query of rows.
+_QUERY = "__query__"
+
+
+def query_of(row: t.Ref) -> t.Product:
+    """What a view returns that returns a query."""
+    return t.Product((t.Element(_QUERY, row),))
+
+
+def is_query(type_: t.Type) -> TypeGuard[t.Product]:
+    """Whether a resolved type is that of a query."""
+    return isinstance(type_, t.Product) and [x.name for x in type_.elements] == [_QUERY]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +185,40 @@ class ModuleDef:
 
     def view_table(self, view: ViewDef) -> TableDef:
         """A view as the table that it looks like. Raises ``SchemaError`` if it returns no rows."""
-        returned = self.typespace.resolve(view.returns)
-        row = returned.element if isinstance(returned, t.Array) else t.option_payload(returned)
-        if not isinstance(row, t.Ref):
+        row = self.view_row(view)
+        if row is None:
             raise SchemaError(f"the view {view.name!r} returns no rows with a type of their own")
         key = None
-        product = self.typespace.resolve(row)
-        if len(view.primary_key) == 1 and isinstance(product, t.Product):
+        columns = self.view_key(view)
+        product = self.typespace.resolve(t.Ref(row))
+        if len(columns) == 1 and isinstance(product, t.Product):
             names = [element.name for element in product.elements]
-            key = names.index(view.primary_key[0]) if view.primary_key[0] in names else None
-        return TableDef(view.name, view.accessor, row.index, key, public=view.public)
+            key = names.index(columns[0]) if columns[0] in names else None
+        return TableDef(view.name, view.accessor, row, key, public=view.public)
+
+    def view_row(self, view: ViewDef) -> int | None:
+        """The place of the type of a view's rows: it returns a list, an option, or a query."""
+        returned = self.typespace.resolve(view.returns)
+        row: t.Type | None = t.option_payload(returned)
+        if isinstance(returned, t.Array):
+            row = returned.element
+        elif is_query(returned):
+            row = returned.elements[0].type
+        return row.index if isinstance(row, t.Ref) else None
+
+    def view_key(self, view: ViewDef) -> tuple[str, ...]:
+        """The columns of a view's primary key: its own, or for a query that of the row's table.
+
+        A query has none if tables with the row's type differ in theirs.
+        """
+        row = self.view_row(view)
+        if view.primary_key or row is None or not is_query(self.typespace.resolve(view.returns)):
+            return view.primary_key
+        keys = {x.primary_key for x in self.tables if x.row == row and x.primary_key is not None}
+        if len(keys) != 1:
+            return ()
+        name = self.row_type(TableDef("", "", row)).elements[keys.pop()].name
+        return () if name is None else (name,)
 
     def row_type(self, table: TableDef) -> t.Product:
         """The product of a table's rows."""

@@ -12,9 +12,10 @@ from harness.errors import SqlError
 from harness.module import Identity, Module, ReducerContext, ViewContext, column, u32
 from harness.server.hub import Hub
 from harness.server.outcome import OutcomeKind
+from harness.server.plans import Source
 from harness.server.statements import execute
 from harness.server.testing import TestDatabase
-from harness.server.views import RECENT, Source
+from harness.server.views import RECENT
 from harness.wire import v1, v2
 from tests.server.databases import ALICE, OWNER, call, open_database, scripted
 from tests.server.peers import NOW, PeerV1, PeerV2
