@@ -135,6 +135,8 @@ def module_test() -> s.ModuleDef:
         views=(
             s.ViewDef("me", "me", 0, True, False, t.UNIT, t.option(t.Ref(0)), ("id",)),
             s.ViewDef("best", "best", 1, True, True, t.UNIT, t.Array(t.Ref(3))),
+            # A query: it has the key of its row's tables.
+            s.ViewDef("here", "here", 2, True, False, t.UNIT, s.query_of(t.Ref(0))),
         ),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import SchemaError
 from harness.module import compiler, load
 from harness.wire import types as t
+from harness.wire.schema import query_of
 
 HEAD = """from __future__ import annotations
 from harness.module import *
@@ -32,6 +33,10 @@ def items(ctx: ViewContext) -> list[Item]: ...
 def one(ctx: AnonymousViewContext) -> Item | None: ...
 @view(name="all_totals", primary_key="pieces")
 def totals(ctx: AnonymousViewContext) -> list[Total]: ...
+@view
+def named(ctx: ViewContext) -> Query[Item]: ...
+@view(primary_key="name")
+def named_by(ctx: ViewContext) -> Query[Item]: ...
 @procedure
 def count(ctx: ProcedureContext, since: Timestamp, names: list[str] | None) -> Total | None: ...
 @procedure(name="go_on")
@@ -64,6 +69,19 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, str]]]] = {
     "an unknown name": (
         "@view\ndef v(ctx: ViewContext) -> list[Nobody]: ...",
         [(0, "view 'v': the annotation 'Nobody' is unknown")],
+    ),
+    "a query of no table": (
+        "@view\ndef v(ctx: ViewContext) -> Query[Total]: ...",
+        [(0, "view 'v' returns a query of Total, which is no row of a table")],
+    ),
+    "a query of many": (
+        "@view\ndef v(ctx: ViewContext) -> Query[list[Item]]: ...",
+        [(0, "view 'v' must return list[Row] or Row | None, where Row is the row of a table or a "
+             "@product class, or Query[Row] of a table")],
+    ),
+    "a query of something": (
+        "@view\ndef v(ctx: ViewContext) -> Query: ...",
+        [(0, "view 'v' must return list[Row] or Row | None")],
     ),
     "arguments": (
         "@view\ndef v(ctx: ViewContext, x: u8) -> list[Item]: ...",
@@ -178,6 +196,9 @@ def test_what_is_declared(tmp_path: Path) -> None:
         ("items", "items", 0, True, False, t.Array(item), ("label",)),
         ("one", "one", 0, False, True, t.option(item), ()),
         ("all_totals", "totals", 1, False, True, t.Array(total), ("pieces",)),
+        # A query has the key of its table, unless it says otherwise.
+        ("named", "named", 1, False, False, query_of(item), ("id",)),
+        ("named_by", "named_by", 2, False, False, query_of(item), ("label",)),
     ]
     assert [(x.name, x.accessor, x.returns, x.private) for x in definition.procedures] == [
         ("count", "count", t.option(total), False),
@@ -196,10 +217,10 @@ def test_neither_is_compiled(tmp_path: Path) -> None:
     found = str(caught.value).splitlines()
     # Each at its own line, with what to do.
     assert [sentence.partition(": ")[0] for sentence in found] == [
-        f"{path}:{LINE + at}" for at in (1, 3, 5, 7, 9)
+        f"{path}:{LINE + at}" for at in (1, 3, 5, 7, 9, 11, 13)
     ]
     assert "@view 'items' is not compiled: servers of 1.x have no views; put it in a" in found[0]
-    assert "@procedure 'go_on' is not compiled: servers of 1.x have no procedures" in found[4]
+    assert "@procedure 'go_on' is not compiled: servers of 1.x have no procedures" in found[6]
 
 
 def test_a_module_of_views_and_procedures_alone(tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ MODULE = _s.module(
     tables=[
         _s.table("best", "best", "Score", _tables.BestTable, view=True),
         _s.table(
+            "here",
+            "here",
+            "Player",
+            _tables.HereTable,
+            primary_key=0,
+            unique=[0],
+            indexed=[0],
+            view=True,
+        ),
+        _s.table(
             "logged_out_player",
             "logged_out_player",
             "Player",

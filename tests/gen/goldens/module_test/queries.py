@@ -20,6 +20,13 @@ class BestCols(_q.ColsBase):
 
 
 @final
+class HereCols(_q.ColsBase):
+    id: _q.IxCol[_types.Player, _t.u32]
+    name: _q.Col[_types.Player, str]
+    seen: _q.Col[_types.Player, _t.Timestamp]
+
+
+@final
 class LoggedOutPlayerCols(_q.ColsBase):
     id: _q.IxCol[_types.Player, _t.u32]
     name: _q.Col[_types.Player, str]
@@ -64,6 +71,7 @@ class Query(_q.QueryBase):
     """A query for each table and view: all its rows."""
 
     best: _q.Query[_types.Score, BestCols]
+    here: _q.Query[_types.Player, HereCols]
     logged_out_player: _q.Query[_types.Player, LoggedOutPlayerCols]
     me: _q.Query[_types.Player, MeCols]
     player: _q.Query[_types.Player, PlayerCols]
@@ -76,6 +84,7 @@ query: Final = Query(
     MODULE,
     {
         "best": BestCols,
+        "here": HereCols,
         "logged_out_player": LoggedOutPlayerCols,
         "me": MeCols,
         "player": PlayerCols,

@@ -20,6 +20,13 @@ class BestTable(_c.Table[_types.Score, "EventContext"]):
 
 
 @final
+class HereTable(_c.PkTable[_types.Player, "EventContext"]):
+    """Rows of the view ``here`` held in the client cache."""
+
+    id: _c.UniqueIndex[_types.Player, _t.u32]
+
+
+@final
 class LoggedOutPlayerTable(_c.PkTable[_types.Player, "EventContext"]):
     """Rows of the public table ``logged_out_player`` held in the client cache."""
 
@@ -66,6 +73,7 @@ class Tables(_c.TablesBase):
     """A handle for each table and view."""
 
     best: BestTable
+    here: HereTable
     logged_out_player: LoggedOutPlayerTable
     me: MeTable
     player: PlayerTable
