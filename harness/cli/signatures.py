@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.wire import types as t
-from harness.wire.schema import ModuleDef, ProcedureDef, ReducerDef, ViewDef
+from harness.wire.schema import ModuleDef, ProcedureDef, ReducerDef, ViewDef, is_query
 
 _SPECIAL = {
     t.IDENTITY: "Identity",
@@ -45,6 +45,8 @@ class Signatures:
                 return f"{self.type(payload, depth + 1)} | None"
             variants = [self._variant(x, depth) for x in type_.variants]
             return " | ".join(variants) or "Never"
+        if is_query(type_):
+            return f"Query[{self.type(type_.elements[0].type, depth + 1)}]"
         return f"({self._fields(type_, depth + 1)})"
 
     def _variant(self, variant: t.Variant, depth: int) -> str:

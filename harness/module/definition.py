@@ -19,7 +19,7 @@ from harness.module.columns import MISSING
 from harness.module.functions import Functions
 from harness.module.handles import TableHandle
 from harness.module.keys import is_key
-from harness.module.registry import Module, Reducer, Table
+from harness.module.registry import Module, Procedure, Reducer, Table
 from harness.wire import program
 from harness.wire import types as t
 from harness.wire.schema import (
@@ -262,28 +262,29 @@ class _Compiler(Functions):
         return found
 
     def schedules(self, tables: Sequence[TableDef]) -> list[TableDef]:
-        by_row: dict[type[Any], list[Reducer]] = {}
-        for reducer in self.module.reducers:
-            if reducer.on_schedule is not None:
-                by_row.setdefault(reducer.on_schedule, []).append(reducer)
+        by_row: dict[type[Any], list[Reducer | Procedure]] = {}
+        functions: list[Reducer | Procedure] = [*self.module.reducers, *self.module.procedures]
+        for function in functions:
+            if function.on_schedule is not None:
+                by_row.setdefault(function.on_schedule, []).append(function)
         declared = {table.name: table for table in self.module.tables}
         known = {table.row for table in self.module.tables}
-        for row, reducers in by_row.items():
+        for row, called in by_row.items():
             if row not in known:
-                self.problem(f"{row.__name__} is not the row of a table", reducers[0].where)
-            if len(reducers) > 1:
-                names = ", ".join(reducer.name for reducer in reducers)
+                self.problem(f"{row.__name__} is not the row of a table", called[0].where)
+            if len(called) > 1:
+                names = ", ".join(function.name for function in called)
                 self.problem(
-                    f"{row.__name__} is scheduled by several reducers: {names}; the first is at "
-                    f"{reducers[0].where}",
-                    reducers[1].where,
+                    f"{row.__name__} is scheduled by several functions: {names}; the first is at "
+                    f"{called[0].where}",
+                    called[1].where,
                 )
         return [self.schedule(table, by_row.get(declared[table.name].row)) for table in tables]
 
-    def schedule(self, table: TableDef, reducers: list[Reducer] | None) -> TableDef:
-        if not reducers:
+    def schedule(self, table: TableDef, functions: list[Reducer | Procedure] | None) -> TableDef:
+        if not functions:
             return table
-        reducer = reducers[0]
+        function = functions[0]
         row = self.builder.types[table.row]
         assert isinstance(row, t.Product)
         at = [i for i, element in enumerate(row.elements) if element.type == t.SCHEDULE_AT]
@@ -291,21 +292,22 @@ class _Compiler(Functions):
         if len(at) != 1 or key is None or row.elements[key].type != t.U64:
             self.problem(
                 f"scheduled table {table.name!r} needs a u64 primary key and one ScheduleAt column",
-                reducer.where,
+                function.where,
             )
             return table
         try:
-            hints = typing.get_type_hints(reducer.function, include_extras=True)
-        except Exception:  # the reducer's own check has said so
+            hints = typing.get_type_hints(function.function, include_extras=True)
+        except Exception:  # the function's own check has said so
             return table
-        parameters = list(inspect.signature(reducer.function).parameters)[1:]
-        if [hints.get(name) for name in parameters] != [reducer.on_schedule]:
+        parameters = list(inspect.signature(function.function).parameters)[1:]
+        if [hints.get(name) for name in parameters] != [function.on_schedule]:
+            kind = type(function).__name__.lower()
             self.problem(
-                f"reducer {reducer.name!r} must take its context and one row of {table.name!r}",
-                reducer.where,
+                f"{kind} {function.name!r} must take its context and one row of {table.name!r}",
+                function.where,
             )
-        self.claim(f"{table.name}_sched", f"schedule {table.name}_sched", reducer.where)
-        schedule = ScheduleDef(f"{table.name}_sched", table.name, at[0], reducer.name)
+        self.claim(f"{table.name}_sched", f"schedule {table.name}_sched", function.where)
+        schedule = ScheduleDef(f"{table.name}_sched", table.name, at[0], function.name)
         return TableDef(
             table.name, table.accessor, table.row, table.primary_key, table.indexes, table.uniques,
             table.sequences, schedule, table.public, table.system, table.event, table.defaults,

@@ -72,14 +72,15 @@ class Functions(RowTypes):
             return None
         hints, parameters = signature
         params = self.parameters(what, procedure.name, parameters, hints, where)
+        private = procedure.on_schedule is not None
         returned = hints.get("return")
         if returned in (None, type(None)):
-            return ProcedureDef(procedure.name, procedure.accessor, params, t.UNIT)
+            return ProcedureDef(procedure.name, procedure.accessor, params, t.UNIT, private)
         place = f"what {procedure.name} returns"
         returns = self.attempt(where, partial(self.builder.type_of, returned, place))
         if returns is None:
             return None
-        return ProcedureDef(procedure.name, procedure.accessor, params, returns)
+        return ProcedureDef(procedure.name, procedure.accessor, params, returns, private)
 
     def views(self) -> list[ViewDef]:
         """All views; those for everybody are counted apart from those for each sender."""

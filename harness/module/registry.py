@@ -68,11 +68,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """A declared procedure."""
+    """A declared procedure. ``on_schedule`` is the row class of the table that calls it."""
 
     function: Callable[..., Any]
     accessor: str
     name: str
+    on_schedule: type[Any] | None
     where: str
 
 
@@ -231,17 +232,35 @@ class Module:
 
         return declare if function is None else declare(function)
 
-    def procedure(self, function: F | None = None, *, name: str | None = None) -> Any:
+    def procedure(
+        self,
+        function: F | None = None,
+        *,
+        name: str | None = None,
+        on_schedule: type[Any] | None = None,
+    ) -> Any:
         """Make a function callable by clients that returns a value and is no transaction.
 
         It takes a ``ProcedureContext``, which runs transactions. An ``async`` one may wait for the
-        world outside while others are served.
+        world outside, as for ``ctx.http``, while others are served.
+
+        With ``on_schedule`` it is called for the rows of that table when their time comes, and no
+        client but the owner may call it. A row with a single time is deleted before the call: what
+        a procedure has done outside of the database cannot be undone, so it is not tried twice. For
+        an interval the next call begins when this one has ended, at the earliest. What it returns
+        nobody gets; if it fails, the log says so.
         """
 
         def declare(function: F) -> F:
             accessor = function.__name__
             self.contents.procedures.append(
-                Procedure(function, accessor, name or snake_case(accessor), place_of(function))
+                Procedure(
+                    function,
+                    accessor,
+                    name or snake_case(accessor),
+                    on_schedule,
+                    place_of(function),
+                )
             )
             self.__dict__.pop("compiled", None)
             return function
@@ -397,14 +416,22 @@ def procedure(function: F) -> F: ...
 
 
 @overload
-def procedure(*, name: str | None = None) -> Callable[[F], F]: ...
+def procedure(
+    *, name: str | None = None, on_schedule: type[Any] | None = None
+) -> Callable[[F], F]: ...
 
 
-def procedure(function: F | None = None, *, name: str | None = None) -> Any:
+def procedure(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    on_schedule: type[Any] | None = None,
+) -> Any:
     """``Module.procedure`` of the file's own module."""
 
     def declare(function: F) -> F:
-        declared: F = default_module(function.__module__).procedure(function, name=name)
+        module = default_module(function.__module__)
+        declared: F = module.procedure(function, name=name, on_schedule=on_schedule)
         return declared
 
     return declare if function is None else declare(function)

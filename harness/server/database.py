@@ -44,7 +44,7 @@ from harness.server.runtime import (
     make_runnables,
     make_stores,
 )
-from harness.server.schedules import Schedules
+from harness.server.schedules import Due, Schedules
 from harness.server.transactions import Transacting, Transactions
 from harness.wire.schema import Lifecycle, ModuleDef
 from harness.wire.values import ConnectionId, Identity, Interval, Timestamp
@@ -461,9 +461,12 @@ class Database:
         due = self._schedules.next_due()
         return None if due is None else Timestamp(due)
 
-    def run_due(self, now: Timestamp) -> Iterator[Outcome]:
+    def run_due(self, now: Timestamp) -> Iterator[Outcome | Due]:
         """Run the scheduled reducers whose time has come; each is a transaction, and so is the
-        deletion of a row whose one time has passed, whether the call succeeded or not."""
+        deletion of a row whose one time has passed, whether the call succeeded or not.
+
+        A procedure is given out, to be run by the caller, who tells ``due_ended`` of its end.
+        """
         for name, data in self._schedules.due(now.micros):
             store = self.stores[name]
             schedule = store.definition.schedule
@@ -471,14 +474,28 @@ class Database:
             if not store.contains(data):
                 continue  # a reducer that was due before has deleted it
             row = store.decode(data)
+            once = not isinstance(store.value(row, schedule.column), Interval)
+            if schedule.function in self._procedures:
+                if once:
+                    # Before the call, which may have effects outside: it is never made again.
+                    yield self.change(name, [data], [], sender=self.identity, timestamp=now)
+                yield Due(schedule.function, name, data, once, now.micros)
+                continue
             reducer = self._runnables[schedule.function]
             outcome = self._run(reducer, (row,), self.identity, None, now)
             self._log_failure(reducer, outcome)
             yield outcome
-            if isinstance(store.value(row, schedule.column), Interval):
-                self._schedules.again(name, data, now.micros)
-            else:
+            if once:
                 yield self.change(name, [data], [], sender=self.identity, timestamp=now)
+            else:
+                self._schedules.again(name, data, now.micros)
+
+    def due_ended(self, due: Due, error: str) -> None:
+        """A scheduled procedure has ended, with what went wrong or with ""."""
+        if error and error != CRASH:  # else the log has it already
+            self.logs.write("Error", self._now, error, function=due.procedure)
+        if not due.once and not self.transactions.retired:
+            self._schedules.again(due.table, due.row, due.since)
 
     # --- log -------------------------------------------------------------------------------------
 

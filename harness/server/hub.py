@@ -21,6 +21,7 @@ from harness.server.compatibility import compatible
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.plans import Catalog, Changed, Plan, Rows, Source, plan
 from harness.server.procedures import Procedures, Returned, Run
+from harness.server.schedules import Due
 from harness.server.session import Session
 from harness.server.subscriptions import LivePlan, PlanDelta, Registry
 from harness.server.views import Views
@@ -282,7 +283,7 @@ class Hub:
         name: str,
         args: bytes,
         sender: Identity,
-        connection_id: ConnectionId,
+        connection_id: ConnectionId | None,
         then: Callable[[Returned], None],
     ) -> None:
         """Run a procedure; ``then`` is told what came of it, perhaps much later."""
@@ -335,10 +336,23 @@ class Hub:
             self.on_ready()
 
     def run_due(self) -> None:
-        """Run the scheduled reducers whose time has come."""
-        due = self.database.run_due(Timestamp(self.clock()))
-        while (outcome := self._watched(lambda: next(due, None))) is not None:
-            self.publish_outcome("", outcome, self.database.identity)
+        """Run the scheduled functions whose time has come."""
+        database = self.database
+        due = database.run_due(Timestamp(self.clock()))
+        while (found := self._watched(lambda: next(due, None))) is not None:
+            if isinstance(found, Due):
+                self._run_procedure(found)
+            else:
+                self.publish_outcome("", found, database.identity)
+
+    def _run_procedure(self, due: Due) -> None:
+        database = self.database
+
+        def ended(returned: Returned) -> None:
+            database.due_ended(due, returned.error)
+            self.on_ready()  # its next time may be near
+
+        self.call_procedure(due.procedure, due.row, database.identity, None, ended)
 
     def _watched(self, run: Callable[[], T]) -> T:
         """Run what may run a reducer, under the watchdog."""

@@ -72,8 +72,7 @@ class Run:
         """Run some of its code, as a reducer is run."""
         watchdog = self._watchdog
         GUARD.late = None
-        if watchdog is not None:
-            watchdog.begin()
+        before = None if watchdog is None else watchdog.begin()
         GUARD.phase = REDUCER
         try:
             found = run()
@@ -84,7 +83,7 @@ class Run:
         finally:
             GUARD.phase = IDLE
             if watchdog is not None:
-                watchdog.end()
+                watchdog.end(before)
         if GUARD.late is not None:
             raise ReducerTimeout(GUARD.late)  # it went on after that
         return found
@@ -171,6 +170,10 @@ class Procedures:
         found = run.database.procedure(run.name)
         if found is None:
             run.refused(f"no such procedure: {run.name!r}")
+            return
+        # The database's own identity is that of its schedules.
+        if found.private and context.sender not in (run.database.owner, run.database.identity):
+            run.refused(f"procedure {run.name!r} is private")
             return
         try:
             values = found.arguments.decode(args)

@@ -70,6 +70,7 @@ class RunnableProcedure:
     returns: codecs.Codec
     is_async: bool
     is_unit: bool
+    private: bool
 
     def encoded(self, value: Any) -> bytes:
         """What it has returned. Raises ``EncodeError`` if that does not fit."""
@@ -104,6 +105,7 @@ def make_procedures(compiled: Compiled) -> dict[str, RunnableProcedure]:
             codecs.compile(procedure.returns, space, bindings),
             inspect.iscoroutinefunction(compiled.functions[procedure.name]),
             procedure.returns == t.UNIT,
+            procedure.private,
         )
         for procedure in compiled.definition.procedures
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from typing import NamedTuple
 
 from harness.server.changes import TableChanges
 from harness.server.storage import TableStore
@@ -10,6 +11,16 @@ from harness.wire.values import Interval, Time
 
 #: An interval of nothing would leave no time for anything else, in microseconds.
 LEAST_INTERVAL = 1000
+
+
+class Due(NamedTuple):
+    """A procedure whose time has come: ``row`` is the encoded row, which is its argument, too."""
+
+    procedure: str
+    table: str
+    row: bytes
+    once: bool
+    since: int
 
 
 class Schedules:

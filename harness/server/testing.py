@@ -20,6 +20,7 @@ from harness.server.changes import TableChanges
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.outcome import CRASH
 from harness.server.procedures import Procedures, Returned, Run, Steps
+from harness.server.schedules import Due
 from harness.wire.values import ConnectionId, Identity, Timestamp
 
 #: 2026-01-01, when the clock of a test starts.
@@ -97,21 +98,32 @@ class TestDatabase:
         found = self.database.procedure(name)
         if found is None:
             raise InternalError(f"no such procedure: {name!r}")
-        ended: list[Returned] = []
-        run = Run(self.database, name, self.now, None, ended.append)
-        context = self.database.procedure_context(
-            lambda outcome: None, sender, connection_id, self.now
-        )
-        procedures = Procedures()
-        procedures.spawn = _to_its_end
-        procedures.call(run, context, found.arguments.encode(args))
+        encoded = found.arguments.encode(args)
+        returned = self._run(name, encoded, sender, connection_id, lambda outcome: None)
         self.database.commit()
-        (returned,) = ended
         if returned.value is not None:
             return found.returns.decode(returned.value)
         if returned.error == CRASH:
             raise InternalError(self.log[-1])
         raise ReducerError(returned.error)
+
+    def _run(
+        self,
+        name: str,
+        args: bytes,
+        sender: Identity,
+        connection_id: ConnectionId | None,
+        publish: Callable[[Outcome], None],
+    ) -> Returned:
+        """Run a procedure to its end."""
+        ended: list[Returned] = []
+        run = Run(self.database, name, self.now, None, ended.append)
+        context = self.database.procedure_context(publish, sender, connection_id, self.now)
+        procedures = Procedures()
+        procedures.spawn = _to_its_end
+        procedures.call(run, context, args)
+        (returned,) = ended
+        return returned
 
     def connect(self, sender: Identity, connection_id: ConnectionId) -> None:
         """A client connects. Raises as ``call`` does if the module turns it away."""
@@ -122,15 +134,28 @@ class TestDatabase:
         self._settle(self.database.disconnected(sender, connection_id, self.now))
 
     def advance(self, seconds: float) -> list[Outcome]:
-        """Move the clock, and run what falls due at its time; what came of it, in order."""
+        """Move the clock, and run what falls due at its time; what came of it, in order.
+
+        A procedure is run to its end; its transactions are what came of it. What went wrong in it
+        is in the log.
+        """
         target = self.now.micros + round(seconds * 1_000_000)
         outcomes: list[Outcome] = []
-        while (due := self.database.next_due()) is not None and due.micros <= target:
-            self.now = Timestamp(max(self.now.micros, due.micros))
-            outcomes.extend(self.database.run_due(self.now))
+        while (when := self.database.next_due()) is not None and when.micros <= target:
+            self.now = Timestamp(max(self.now.micros, when.micros))
+            for found in self.database.run_due(self.now):
+                if isinstance(found, Due):
+                    self._run_due(found, outcomes.append)
+                else:
+                    outcomes.append(found)
             self.database.commit()
         self.now = Timestamp(target)
         return outcomes
+
+    def _run_due(self, due: Due, publish: Callable[[Outcome], None]) -> None:
+        identity = self.database.identity
+        returned = self._run(due.procedure, due.row, identity, None, publish)
+        self.database.due_ended(due, returned.error)
 
     def table(self, accessor: str) -> TableHandle[Any]:
         """A table as reducers see it, for reading."""

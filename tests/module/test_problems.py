@@ -486,7 +486,31 @@ def tick(ctx, timer: Timer): pass
 @reducer(on_schedule=Timer)
 def tock(ctx, timer: Timer): pass
 """,
-        [(8, "Timer is scheduled by several reducers: tick, tock; the first is at {file}:6")],
+        [(8, "Timer is scheduled by several functions: tick, tock; the first is at {file}:6")],
+    ),
+    "table scheduled by a procedure, too": (
+        """
+@table()
+class Timer:
+    id: u64 = auto_inc(primary_key=True)
+    at: ScheduleAt
+@procedure(on_schedule=Timer)
+def tock(ctx: ProcedureContext, timer: Timer) -> None: pass
+@reducer(on_schedule=Timer)
+def tick(ctx, timer: Timer): pass
+""",
+        [(6, "Timer is scheduled by several functions: tick, tock; the first is at {file}:8")],
+    ),
+    "scheduled procedure's parameters": (
+        """
+@table()
+class Timer:
+    id: u64 = auto_inc(primary_key=True)
+    at: ScheduleAt
+@procedure(on_schedule=Timer)
+async def tock(ctx: ProcedureContext, timer: Timer, more: u8) -> None: pass
+""",
+        [(6, "procedure 'tock' must take its context and one row of 'timer'")],
     ),
     "schedule of what is no table": (
         """
