@@ -13,6 +13,7 @@ HarnessError                    what the command line turns into one sentence an
 │   ├── ReducerError            the module refused, with its text
 │   ├── InternalError           the host refused, or the reducer crashed
 │   └── QueryError              SQL was refused
+├── HttpError                   a module's own HTTP request got no whole answer
 ├── CallTimeout                 no answer within the caller's limit
 ├── SchemaError                 a module or schema is not valid
 ├── SqlError                    a statement is not in the grammar, or does not fit the schema
@@ -94,6 +95,10 @@ class InternalError(CallError):
 
 class QueryError(CallError):
     """The server refused a query or a subscription."""
+
+
+class HttpError(HarnessError):
+    """A procedure's HTTP request got no whole answer, or may not be sent. For modules to catch."""
 
 
 class CallTimeout(HarnessError):

@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     help="Take modules from `harness publish` when listening on the loopback, always, or never.",
 )
 @click.option(
+    "--http-to",
+    type=click.Choice(["public", "anywhere", "nowhere"]),
+    default="public",
+    show_default=True,
+    help="Whom procedures may ask by ctx.http: the internet, your own networks as well, or nobody.",
+)
+@click.option(
     "--import-timeout",
     type=click.FloatRange(0.1, 600.0),
     default=10.0,
@@ -48,7 +55,7 @@ if TYPE_CHECKING:
 )
 def start(
     module: str | None, listen: str, data_dir: Path | None, in_memory: bool, name: str | None,
-    publish_from: str, import_timeout: float,
+    publish_from: str, http_to: str, import_timeout: float,
 ) -> None:  # fmt: skip
     """Start a server, with a Python MODULE (a file or a package's dotted name) as a database.
 
@@ -69,6 +76,7 @@ def start(
     """
     from harness.module import load
     from harness.server.admission import From
+    from harness.server.outgoing import Reach
     from harness.server.process import Options, serve
 
     if in_memory and data_dir is not None:
@@ -86,7 +94,7 @@ def start(
     with _announced(takes) as announce:
         serve(
             modules, address=address, port=port, data_dir=data_dir,
-            options=Options(takes, import_timeout, announce),
+            options=Options(takes, Reach(http_to), import_timeout, announce),
         )  # fmt: skip
 
 

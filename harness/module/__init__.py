@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uuid import UUID as UUID
 
+    from harness.errors import HttpError as HttpError
     from harness.errors import ReducerError as ReducerError
     from harness.module.columns import auto_inc as auto_inc
     from harness.module.columns import btree as btree
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from harness.module.context import ViewContext as ViewContext
     from harness.module.handles import AutoIncOverflow as AutoIncOverflow
     from harness.module.handles import UniqueConstraintViolation as UniqueConstraintViolation
+    from harness.module.http import HttpRequest as HttpRequest
+    from harness.module.http import HttpResponse as HttpResponse
     from harness.module.loading import load as load
     from harness.module.queries import Query as Query
     from harness.module.registry import Module as Module
@@ -56,10 +59,11 @@ if TYPE_CHECKING:
 
 _WIDTHS = "i8 i16 i32 i64 i128 i256 u8 u16 u32 u64 u128 u256 f32 f64"
 _PLACES = {
-    "harness.errors": "ReducerError",
+    "harness.errors": "HttpError ReducerError",
     "harness.module.columns": "auto_inc btree column direct hash_index",
     "harness.module.context": "AnonymousViewContext ProcedureContext ReducerContext ViewContext",
     "harness.module.handles": "AutoIncOverflow UniqueConstraintViolation",
+    "harness.module.http": "HttpRequest HttpResponse",
     "harness.module.loading": "load",
     "harness.module.queries": "Query",
     "harness.module.registry": (

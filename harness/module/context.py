@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Never, TypeVar
 
 from harness.module.handles import Db
+from harness.module.http import Http
 from harness.module.queries import From
 from harness.module.reading import ReadDb
 from harness.wire.values import ConnectionId, Identity, Timestamp
@@ -114,9 +115,13 @@ class ProcedureContext(_Numbers):
 
     ``tx`` is a ``ReducerContext``. An error that leaves the transaction undoes it. In an ``async``
     procedure nothing may be awaited inside of one: it would keep everybody waiting.
+
+    ``http`` asks others, in ``async`` procedures::
+
+        rates = (await ctx.http.get("https://example.org/rates")).json()
     """
 
-    __slots__ = ("_begin", "connection_id", "identity", "log", "sender")
+    __slots__ = ("_begin", "connection_id", "http", "identity", "log", "sender")
 
     def __init__(
         self,
@@ -126,8 +131,10 @@ class ProcedureContext(_Numbers):
         timestamp: Timestamp,
         identity: Identity,
         log: Log,
+        http: Http,
     ) -> None:
         self._begin = begin
+        self.http = http
         self.sender = sender
         self.connection_id = connection_id
         self.timestamp = timestamp

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import (
     HarnessError,
+    InternalError,
     ReducerError,
     SchemaError,
     StoreError,
@@ -26,6 +27,7 @@ from harness.module.context import (
     ProcedureContext,
     ReducerContext,
 )
+from harness.module.http import Fetch, Http
 from harness.server import migration, sequences
 from harness.server.changes import TableChanges
 from harness.server.engine import GUARD, IDLE, REDUCER, Engine
@@ -59,6 +61,13 @@ _PRAGMAS = (
 LOG_LIMIT = 64 * 1024 * 1024
 #: How many commits pass between looks at the log's length.
 _LOOK_EVERY = 64
+
+
+def _plain_waits() -> None:
+    raise InternalError(
+        "ctx.http needs an async procedure, since a plain one keeps everybody waiting: declare it "
+        "with async def, and await what ctx.http gives"
+    )
 
 
 def interrupt(reason: str) -> None:
@@ -363,17 +372,27 @@ class Database:
 
     def procedure_context(
         self,
+        name: str,
         publish: Callable[[Outcome], None],
         sender: Identity,
         connection_id: ConnectionId | None,
         timestamp: Timestamp,
+        fetch: Fetch,
     ) -> ProcedureContext:
-        """What a procedure is called with; ``publish`` is told of its transactions."""
+        """What a procedure is called with; ``publish`` is told of its transactions.
+
+        ``fetch`` sends its HTTP requests, if it is one that can wait for their answers.
+        """
+        found = self._procedures.get(name)
+        waits = found is not None and found.is_async
+        http = Http(fetch, self.transactions.closed if waits else _plain_waits)
 
         def begin() -> Transacting:
             return Transacting(self.transactions, publish, sender, connection_id, timestamp)
 
-        return ProcedureContext(begin, sender, connection_id, timestamp, self.identity, self._log)
+        return ProcedureContext(
+            begin, sender, connection_id, timestamp, self.identity, self._log, http
+        )
 
     def procedure_failed(self, name: str, timestamp: Timestamp, error: BaseException) -> str:
         """Clean up behind a procedure that raised; what its caller is told."""

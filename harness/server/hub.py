@@ -295,7 +295,9 @@ class Hub:
         def publish(outcome: Outcome) -> None:
             self.publish_outcome("", outcome, sender)
 
-        context = self.database.procedure_context(publish, sender, connection_id, timestamp)
+        context = self.database.procedure_context(
+            name, publish, sender, connection_id, timestamp, self.procedures.fetch
+        )
         run = Run(self.database, name, timestamp, self.watchdog, then)
         self.procedures.call(run, context, args)
 

@@ -19,6 +19,7 @@ from harness.server.admission import Admission, From
 from harness.server.auth import AuthError
 from harness.server.frames import FrameReader, accept_key, data_frame
 from harness.server.host import Host, new_connection_id
+from harness.server.outgoing import Outgoing, Reach
 from harness.server.publishing import Publisher
 from harness.server.routes import Server, dispatch, identified, json_line
 from harness.server.session import Session
@@ -63,8 +64,10 @@ class Listener:
         *,
         publish_from: From = From.LOOPBACK,
         import_s: float = IMPORT_S,
+        http_to: Reach = Reach.PUBLIC,
     ) -> None:
         self.host = host
+        self._outgoing = Outgoing(http_to)
         self.loop = loop
         self.publish_from = publish_from
         self.publisher = Publisher(host, import_s)
@@ -114,7 +117,7 @@ class Listener:
         self.host.shelf.close()
 
     def _opened(self, hub: Hub) -> None:
-        ticker = self.tickers[hub] = Ticker(hub, self.loop, self._fail)
+        ticker = self.tickers[hub] = Ticker(hub, self.loop, self._fail, self._outgoing)
         ticker.schedule()
 
     def _dropped(self, hub: Hub) -> None:

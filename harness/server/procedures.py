@@ -11,8 +11,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InternalError, StoreError, WireError
+from harness.errors import HttpError, InternalError, StoreError, WireError
 from harness.module.context import ProcedureContext
+from harness.module.http import LONGEST_S, Fetch, HttpRequest, HttpResponse
 from harness.server.engine import GUARD, IDLE, REDUCER, ReducerTimeout
 from harness.wire.values import TimeDuration, Timestamp
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 #: So many procedures that wait for something may be under way in a database.
 LIMIT = 256
-#: Seconds that one may take, waiting included.
-LIMIT_S = 60.0
+#: Seconds that one may take, waiting included: the longest HTTP request, and some.
+LIMIT_S = LONGEST_S + 20.0
 
 
 class Returned:
@@ -158,11 +159,19 @@ def _no_loop(steps: Steps, limit_s: float, then: Any) -> None:
     then(None, InternalError("asynchronous procedures need an event loop"))
 
 
+async def _no_network(request: HttpRequest) -> HttpResponse:
+    raise HttpError("nobody can be asked from here")
+
+
 class Procedures:
-    """The procedures of one database that are under way; ``spawn`` runs those that wait."""
+    """The procedures of one database that are under way.
+
+    ``spawn`` runs those that wait, ``fetch`` sends their HTTP requests.
+    """
 
     def __init__(self) -> None:
         self.spawn: Spawn = _no_loop
+        self.fetch: Fetch = _no_network
         self._waiting = 0
 
     def call(self, run: Run, context: ProcedureContext, args: bytes) -> None:

@@ -19,6 +19,7 @@ from harness.module import Module
 from harness.server.admission import From
 from harness.server.host import Host
 from harness.server.listener import Listener
+from harness.server.outgoing import Reach
 from harness.server.trial import IMPORT_S
 from harness.server.watchdog import Watchdog
 
@@ -39,6 +40,7 @@ class Options:
     """
 
     publish_from: From = From.LOOPBACK
+    http_to: Reach = Reach.PUBLIC
     import_s: float = IMPORT_S
     announce: Callable[[str, str, str], None] = _nobody
 
@@ -93,7 +95,10 @@ async def _main(
     for identity, why in host.broken.items():
         shown = ", ".join(host.shelf.kept[identity].names) or identity
         print(f"harness: the database {shown} cannot be served: {why}", file=sys.stderr)
-    listener = Listener(host, loop, publish_from=options.publish_from, import_s=options.import_s)
+    listener = Listener(
+        host, loop, publish_from=options.publish_from, import_s=options.import_s,
+        http_to=options.http_to,
+    )  # fmt: skip
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)

@@ -3,6 +3,11 @@
 with TestDatabase(module) as db:
     db.call("send_message", "hi", sender=alice)
     assert db.table("message").count() == 1
+
+Its procedures reach nobody; ``fetch`` answers their HTTP requests:
+
+async def fetch(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(200, body=b"{}")
 """
 
 from __future__ import annotations
@@ -13,9 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.errors import InternalError, ReducerError, SqlError
+from harness.errors import HttpError, InternalError, ReducerError, SqlError
 from harness.module import Module
 from harness.module.handles import TableHandle
+from harness.module.http import Fetch, HttpRequest, HttpResponse
 from harness.server.changes import TableChanges
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.outcome import CRASH
@@ -37,8 +43,16 @@ class TestDatabase:
 
     __test__ = False  # pytest takes everything called Test… for a test
 
-    def __init__(self, module: Module, *, path: Path | None = None, now: Timestamp = START) -> None:
+    def __init__(
+        self,
+        module: Module,
+        *,
+        path: Path | None = None,
+        now: Timestamp = START,
+        fetch: Fetch | None = None,
+    ) -> None:
         self.now = now
+        self._fetch = fetch or _nobody
         self.database = Database.open(module, path, identity=DATABASE, owner=OWNER, now=now)
 
     def __enter__(self) -> TestDatabase:
@@ -118,7 +132,9 @@ class TestDatabase:
         """Run a procedure to its end."""
         ended: list[Returned] = []
         run = Run(self.database, name, self.now, None, ended.append)
-        context = self.database.procedure_context(publish, sender, connection_id, self.now)
+        context = self.database.procedure_context(
+            name, publish, sender, connection_id, self.now, self._fetch
+        )
         procedures = Procedures()
         procedures.spawn = _to_its_end
         procedures.call(run, context, args)
@@ -176,6 +192,10 @@ class TestDatabase:
         if outcome.kind is OutcomeKind.REJECTED:
             raise InternalError(outcome.error)
         return outcome.changes
+
+
+async def _nobody(request: HttpRequest) -> HttpResponse:
+    raise HttpError("in a test nobody is asked: give TestDatabase a fetch that answers")
 
 
 def _to_its_end(

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.errors import HarnessError, InternalError
+from harness.module.http import HttpRequest, HttpResponse
 from harness.server.hub import Hub
+from harness.server.outgoing import Outgoing
 from harness.server.procedures import Steps
 
 #: A write-ahead log longer than this is folded into the database, in bytes.
@@ -19,12 +21,20 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 
 
 class Ticker:
-    """Drives a hub. ``on_failure`` is told when storage fails: nothing can be promised then."""
+    """Drives a hub. ``on_failure`` is told when storage fails: nothing can be promised then.
+
+    ``outgoing`` sends the HTTP requests of its procedures.
+    """
 
     def __init__(
-        self, hub: Hub, loop: asyncio.AbstractEventLoop, on_failure: Callable[[Exception], None]
+        self,
+        hub: Hub,
+        loop: asyncio.AbstractEventLoop,
+        on_failure: Callable[[Exception], None],
+        outgoing: Outgoing,
     ) -> None:
         self._hub = hub
+        self._outgoing = outgoing
         self._loop = loop
         self._on_failure = on_failure
         self._scheduled = False
@@ -35,6 +45,7 @@ class Ticker:
         self._tasks: set[asyncio.Task[Any]] = set()
         hub.on_ready = self.schedule
         hub.procedures.spawn = self.spawn
+        hub.procedures.fetch = self.fetch
 
     def schedule(self) -> None:
         """End the tick as soon as what is already due has run."""
@@ -129,6 +140,14 @@ class Ticker:
                 self._on_failure(failed)
 
         task.add_done_callback(ended)
+
+    async def fetch(self, request: HttpRequest) -> HttpResponse:
+        """Send a procedure's request beside it: what is done for it is no step of the module's."""
+        task = self._loop.create_task(self._outgoing.fetch(request))
+        try:
+            return await task
+        finally:
+            task.cancel()
 
     def halt(self, then: Callable[[], None]) -> None:
         """Commit what is left, and do nothing any more; ``then`` when no thread works on it."""

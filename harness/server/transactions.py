@@ -57,6 +57,14 @@ class Transactions:
         changes = self._take() if self._engine.touched else NO_CHANGES
         return Outcome(OutcomeKind.COMMITTED, "", changes)
 
+    def closed(self) -> None:
+        """Raises ``InternalError`` if one is under way: nobody may be asked anything then."""
+        if self.open:
+            raise InternalError(
+                "no HTTP inside of a transaction, which would keep everybody waiting: ask before "
+                "it, or after its end"
+            )
+
     @property
     def unfinished(self) -> bool:
         """Whether one is under way, or tables were changed outside of any."""
