@@ -72,6 +72,9 @@ def publish(
     leaves in the configuration folder as long as it runs, and only if it listens on the loopback or
     was started with --publish-from anywhere: a module is code that runs with that user's rights.
 
+    Before a database is updated, the server's plan is shown: what changes, and what clients rely on
+    and would find no more. If there is such a thing, you are asked, unless --break-clients is said.
+
     \b
     Examples:
       harness publish
@@ -213,7 +216,7 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
         kind, data = source.program(target.uri)
     else:
         data = source.data
-    if not _is_local(target.uri):
+    if not is_local(target.uri):
         question = f"Publish {target.name} to {target.uri}, which is not on this machine"
         if not confirming.agreed(question, wishes.agrees("remote"), "-y"):
             return 1
@@ -227,7 +230,7 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
 async def _publish(
     target: Target, data: bytes, wishes: Wishes, *, clear: bool, kind: str | None, host_type: str
 ) -> int:
-    """``kind`` is the content type for our own server, which makes no plans and no identities."""
+    """``kind`` is the content type for our own server, which makes no identities."""
     from harness.cli import asking
     from harness.client import publishing
 
@@ -240,8 +243,10 @@ async def _publish(
         query["parent"] = wishes.parent
     if wishes.organization is not None:
         query["org"] = wishes.organization
-    if not clear and kind is None:
-        plan = await publishing.plan(target.uri, credential, target.name, data, host_type)
+    if not clear:
+        plan = await publishing.plan(
+            target.uri, credential, target.name, data, host_type, source=kind
+        )
         if plan is not None:
             if not _accepted(plan, target, wishes):
                 return 1
@@ -315,7 +320,7 @@ def _may_delete(target: Target, wishes: Wishes) -> bool:
     return confirming.agreed(question, wishes.agrees("delete-data"), "-y")
 
 
-def _is_local(uri: str) -> bool:
+def is_local(uri: str) -> bool:
     """Whether a server is on this machine, by its address."""
     host = urlsplit(uri).hostname or ""
     if host == "localhost":

@@ -118,11 +118,12 @@ class Http:
         return await self._object("PUT", path, body=module, kind=kind)
 
     async def pre_publish(
-        self, database: str, module: bytes, host_type: str = "Wasm"
+        self, database: str, module: bytes, host_type: str = "Wasm", *, kind: str | None = None
     ) -> dict[str, Any]:
-        """What updating a database would do. Servers from 1.5 on."""
+        """What updating a database would do (servers from 1.5 on); ``kind`` as in ``publish``."""
         query = urlencode({"host_type": host_type, "style": "NoColor"})
-        return await self._object("POST", f"{_path(database)}/pre_publish?{query}", body=module)
+        path = f"{_path(database)}/pre_publish?{query}"
+        return await self._object("POST", path, body=module, kind=kind)
 
     async def delete(self, database: str) -> None:
         await self._text("DELETE", _path(database))

@@ -98,23 +98,26 @@ class Plan:
 
 
 async def plan(
-    uri: str, credential: Credential, name: str, module: bytes, host_type: str = "Wasm"
-) -> Plan | None:
+    uri: str, credential: Credential, name: str, module: bytes, host_type: str = "Wasm", *,
+    source: str | None = None,
+) -> Plan | None:  # fmt: skip
     """What publishing would do to the database ``name``; None if it is new, or the server is older
-    than 1.5 and makes no plans.
+    than 1.5 and makes no plans. ``source`` is as for ``publish``.
 
     Raises ``CallError`` if the server refuses, and ``ConnectError``.
     """
     try:
         async with Http(uri, credential.token, timeout_s=PUBLISH_TIMEOUT_S) as http:
-            found = await http.pre_publish(name, module, host_type)
+            found = await http.pre_publish(name, module, host_type, kind=source)
     except ConnectError as error:
         if error.status in (404, 405):
             return None
         if error.status is None:
             raise
         said = said_by(error, credential)
-        raise CallError(_refusal(error.status, said, credential, name)) from None
+        if source is None:
+            raise CallError(_refusal(error.status, said, credential, name)) from None
+        raise CallError(_embedded_refusal(error.status, said, credential)) from None
     automatic, manual = found.get("AutoMigrate"), found.get("ManualMigrate")
     if isinstance(manual, dict):
         return Plan(str(manual.get("reason", "")), True, False, {})

@@ -15,13 +15,27 @@ from harness.wire import types as t
 from harness.wire.schema import ModuleDef, TableDef
 
 
-def compatible(old: ModuleDef, new: ModuleDef) -> bool:
-    """Whether all that ``old`` says to clients holds for ``new``."""
-    return (
-        _tables(old).items() <= _tables(new).items()
-        and _indexes(old) <= _indexes(new)
-        and _functions(old).items() <= _functions(new).items()
-    )
+def broken(old: ModuleDef, new: ModuleDef) -> list[str]:
+    """What ``old`` says to clients and does not hold for ``new``, as phrases; empty if all does."""
+    reasons = []
+    tables = _tables(new)
+    for name, told in _tables(old).items():
+        if name not in tables:
+            reasons.append(f"table {name!r} is gone")
+        elif tables[name] != told:
+            reasons.append(f"table {name!r} has other columns, keys or visibility")
+    for table, columns in sorted(_indexes(old) - _indexes(new)):
+        if table in tables:
+            names = [x.name or "" for x in old.row_type(old.table(table)).elements]
+            index = ", ".join(names[column] for column in columns)
+            reasons.append(f"table {table!r} has no index on {index} any more")
+    functions = _functions(new)
+    for name, told in _functions(old).items():
+        if name not in functions:
+            reasons.append(f"{told[0]} {name!r} is gone")
+        elif functions[name] != told:
+            reasons.append(f"{told[0]} {name!r} takes, gives or allows something else")
+    return reasons
 
 
 def _tables(module: ModuleDef) -> dict[str, object]:
@@ -37,10 +51,10 @@ def _indexes(module: ModuleDef) -> set[tuple[str, tuple[int, ...]]]:
     return {(table.name, index.columns) for table in module.tables for index in table.indexes}
 
 
-def _functions(module: ModuleDef) -> dict[str, object]:
+def _functions(module: ModuleDef) -> dict[str, tuple[object, ...]]:
     """Reducers, procedures and views by name: their kinds and what they take and give."""
     space = module.typespace
-    found: dict[str, object] = {
+    found: dict[str, tuple[object, ...]] = {
         x.name: ("reducer", x.lifecycle, x.private, spell(x.params, space)) for x in module.reducers
     }
     for procedure in module.procedures:

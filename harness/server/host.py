@@ -180,6 +180,16 @@ class Host:
             before.forget()
         self._loaded[identity] = loaded
 
+    def reset(self, hub: Hub) -> None:
+        """Delete a database's data and run its ``init`` again; its sessions end.
+
+        Raises ``SchemaError`` or ``StoreError``; all is as it was then.
+        """
+        before = hub.database
+        hub.adopt(before.succeed(before.module, program=before.program, clear=True))
+        hub.forget_subscriptions()
+        self.dropped(hub)
+
     def delete(self, hub: Hub) -> None:
         """End a database and delete its data. Raises ``StoreError``."""
         identity = hub.database.identity

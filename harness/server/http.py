@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,6 +21,8 @@ MAX_TARGET = 64 * 1024
 MAX_HEADERS = 128
 #: A body may have this many bytes, unless its route allows more.
 MAX_BODY = 2 * 1024 * 1024
+#: Where programs are sent to, which may be larger.
+_PROGRAMS = re.compile(rb"/v1/database(/[^/]*(/pre_publish|/reset)?)?")
 #: The most that any route allows: a program to publish.
 MAX_PUBLISH = program.LIMIT
 #: One request may have this many query parameters.
@@ -141,8 +144,8 @@ class HttpConnection:
     def _limit(self) -> int:
         assert self._head is not None
         path = self._head.target.split(b"?")[0]
-        publishing = path.count(b"/") <= 3 and self._head.method in (b"PUT", b"POST")
-        return MAX_PUBLISH if publishing and path.startswith(b"/v1/database") else MAX_BODY
+        publishing = self._head.method in (b"PUT", b"POST") and _PROGRAMS.fullmatch(path)
+        return MAX_PUBLISH if publishing else MAX_BODY
 
     def _request(self) -> Request | HttpError:
         head = self._head

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from harness.errors import SqlError, WireError
 from harness.server import sql
-from harness.server.compatibility import compatible
+from harness.server.compatibility import broken
 from harness.server.database import Database, Outcome, OutcomeKind
 from harness.server.plans import Catalog, Changed, Plan, Rows, Source, plan
 from harness.server.procedures import Procedures, Returned, Run
@@ -137,7 +137,7 @@ class Hub:
 
         If they may not, forget their subscriptions and let each go at once.
         """
-        keeps = compatible(self.database.definition, database.definition)
+        keeps = not broken(self.database.definition, database.definition)
         self.database = database
         self.catalog = Catalog(database.definition)
         self._number()

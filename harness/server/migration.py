@@ -107,51 +107,70 @@ def migrate(
         if old is None:
             stores[table.name].create()
         elif old != now:
-            problem = _change(engine, definition, table, stores[table.name], old, now)
-            if problem:
-                problems.append(f"table {table.name!r}: {problem}")
+            problem = _problem(table, old, now)
+            if problem is not None:
+                problems.append(problem)
+            else:
+                _change(engine, table, stores[table.name], old, now)
     for name in before:
         ((count,),) = engine.fetch(f"SELECT count(*) FROM {sql_name(name)}")  # noqa: S608  (quoted)
-        if count:
-            problems.append(f"table {name!r} is gone from the module and has {count} rows")
+        problem = removal_problem(name, count)
+        if problem is not None:
+            problems.append(problem)
         else:
             engine.write(f"DROP TABLE {sql_name(name)}")
     if problems:
         raise Unfit("the module does not fit the stored data: " + "; ".join(problems))
 
 
-def _change(
-    engine: Engine,
-    definition: ModuleDef,
-    table: TableDef,
-    store: TableStore,
-    old: dict[str, Any],
-    now: dict[str, Any],
-) -> str | None:
-    """Follow one table; the reason if that is not possible."""
+def table_problem(before: ModuleDef, old: TableDef, after: ModuleDef, new: TableDef) -> str | None:
+    """Why a table cannot be followed to another definition; None if it can."""
+    return _problem(new, _facts(before, old), _facts(after, new))
+
+
+def removal_problem(table: str, count: int) -> str | None:
+    """Why a table with so many rows cannot go; None if it can."""
+    return f"table {table!r} is gone from the module and has {count} rows" if count else None
+
+
+def _problem(table: TableDef, old: dict[str, Any], now: dict[str, Any]) -> str | None:
+    what = f"table {table.name!r}"
     old_columns, columns = old["columns"], now["columns"]
     if columns[: len(old_columns)] != old_columns:
-        return "its columns were changed, removed or reordered"
-    defaults = {default.column: default.value for default in table.defaults}
+        return f"{what}: its columns were changed, removed or reordered"
+    defaults = {default.column for default in table.defaults}
     missing = [columns[i][0] for i in range(len(old_columns), len(columns)) if i not in defaults]
     if missing:
-        return f"the new column {missing[0]!r} has no default"
+        return f"{what}: the new column {missing[0]!r} has no default"
     added = [column for column in now["uniques"] if column not in old["uniques"]]
     if added:
-        return f"column {columns[added[0]][0]!r} became unique"
+        return f"{what}: column {columns[added[0]][0]!r} became unique"
     for kind in ("scheduled", "event"):
         if old[kind] != now[kind]:
-            return f"it was {kind} and is not any more" if old[kind] else f"it became {kind}"
-    tail = b"".join(defaults[i] for i in range(len(old_columns), len(columns)))
+            how = f"it was {kind} and is not any more" if old[kind] else f"it became {kind}"
+            return f"{what}: {how}"
+    return None
+
+
+def _change(
+    engine: Engine, table: TableDef, store: TableStore, old: dict[str, Any], now: dict[str, Any]
+) -> None:
+    """Follow one table, which is possible."""
+    defaults = {default.column: default.value for default in table.defaults}
+    added = range(len(old["columns"]), len(now["columns"]))
+    tail = b"".join(defaults[i] for i in added)
     quoted = sql_name(table.name)
     rows = [data + tail for (data,) in engine.fetch(f"SELECT row FROM {quoted}")]  # noqa: S608  (quoted)
     engine.write(f"DROP TABLE {quoted}")
     store.create()
     store.restore(rows)
-    return None
 
 
 def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]) -> dict[str, Any]:
+    return {**_facts(definition, table), "layout": stores[table.name].layout.shape()}
+
+
+def _facts(definition: ModuleDef, table: TableDef) -> dict[str, Any]:
     row = definition.row_type(table)
     space = definition.typespace
     return {
@@ -159,7 +178,6 @@ def _shape(definition: ModuleDef, table: TableDef, stores: dict[str, TableStore]
         "uniques": sorted(table.unique_columns()),
         "scheduled": table.schedule is not None,
         "event": table.event,
-        "layout": stores[table.name].layout.shape(),
     }
 
 

@@ -339,6 +339,18 @@ def _publish(context: Context) -> Coroutine[Any, Any, Response]:
     return context.server.publisher.publish(context.request, context.parts.get("db"))
 
 
+def _pre_publish(context: Context) -> Coroutine[Any, Any, Response]:
+    context.server.admission.publishing()
+    context.admitted()
+    return context.server.publisher.plan(context.request, context.parts["db"])
+
+
+def _reset(context: Context) -> Coroutine[Any, Any, Response]:
+    context.server.admission.publishing()
+    context.admitted()
+    return context.server.publisher.reset(context.request, context.parts["db"])
+
+
 def _delete(context: Context) -> Response:
     caller = context.admitted()
     hub = context.host.find(context.parts["db"])
@@ -394,6 +406,8 @@ _TABLE: list[tuple[str, str, _Handler]] = [
     ("PUT", _DB, _publish),
     ("GET", _DB, _info),
     ("DELETE", _DB, _delete),
+    ("POST", _DB + r"/pre_publish", _pre_publish),
+    ("PUT", _DB + r"/reset", _reset),
     ("GET", _DB + r"/identity", _database_identity),
     ("GET", _DB + r"/names", _names),
     ("POST", _DB + r"/names", _add_name),

@@ -220,7 +220,8 @@ def test_the_steps_of_a_new_project(steps: list[list[str]], tmp_path: Path) -> N
     root, uri = f"{tmp_path}/my-app", "http://127.0.0.1:3000"
     assert steps[:4] == [
         ["build", "--native", "-p", root],
-        ["publish", "my-app", "-p", root, "-s", uri, "--no-config", "--delete-data=on-conflict"],
+        ["publish", "my-app", "-p", root, "-s", uri, "--no-config", "--delete-data=on-conflict",
+         "--break-clients"],
         ["generate", "--lang", "python", "-y", "-o", f"{root}/src/my_app/module_bindings"],
         ["run", sys.executable, "-m", "my_app.client"],
     ]  # fmt: skip
@@ -263,7 +264,7 @@ def test_answers_and_servers_are_passed_on(steps: list[list[str]]) -> None:
     assert main(["dev", "-y=migrate", "-c=never"]) == 0
     assert steps[1][1:2] + steps[1][4:] == [
         "mine", "-s", "http://127.0.0.1:4000", "--no-config", "--delete-data=never",
-        "--yes=migrate",
+        "--yes=migrate", "--break-clients",
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.cli.publish import _is_local
+from harness.cli.publish import is_local
 from harness.cli.sources import CORE
 from harness.client import credentials, publishing
 from tests.cli.scripted import DATABASE, TOKEN, Answer, Scripted, scripted, success
@@ -201,7 +201,7 @@ def test_other_languages_are_handed_over(
      ("http://localhost.example.org", False), ("http://127.0.0.1.example.org", False)],
 )  # fmt: skip
 def test_which_servers_are_on_this_machine(uri: str, local: bool) -> None:
-    assert _is_local(uri) is local
+    assert is_local(uri) is local
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_another_machine_is_asked_about(
     answer: str | None, words: list[str], code: int, server: Scripted,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("harness.cli.publish._is_local", lambda uri: False)
+    monkeypatch.setattr("harness.cli.publish.is_local", lambda uri: False)
     monkeypatch.setattr(sys, "stdin", io.StringIO() if answer is None else Terminal(answer))
     found, _, err = say(capsys, "chat", "-b", "chat.wasm", "-s", server.uri, *words)
     assert found == code

@@ -55,7 +55,7 @@ class Home:
     def publish(self, server: ServerProcess, name: str, module: str, *more: str) -> str:
         """Publish, which must succeed; what it says."""
         code, out, err = self.harness("publish", name, "-m", module, "-s", server.http, *more)
-        assert (code, err) == (0, ""), err
+        assert code == 0, err
         return out
 
 
@@ -102,6 +102,22 @@ def put(
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {name: value for name, value in given.items() if value}
     return ask(server, "PUT", f"/v1/database/{name}{query}", body, sent)
+
+
+def plan(server: ServerProcess, name: str, program: Program | Path, **headers: str) -> Answer:
+    """What publishing would do, asked over HTTP as the owner."""
+    if isinstance(program, Path):
+        program = collecting.collect(program)
+    given = {"content-type": CONTENT_TYPE, **owner(server), **headers}
+    sent = {name: value for name, value in given.items() if value}
+    return ask(server, "POST", f"/v1/database/{name}/pre_publish", program.encoded(), sent)
+
+
+def agreed(server: ServerProcess, name: str, program: Program | Path) -> str:
+    """The query that agrees to an update which breaks clients."""
+    found = plan(server, name, program).json["AutoMigrate"]
+    assert found["break_clients"]
+    return f"?policy=BreakClients&token={found['token']}"
 
 
 def call(server: ServerProcess, database: str, reducer: str, *args: Any) -> Answer:

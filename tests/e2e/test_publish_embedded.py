@@ -13,9 +13,10 @@ import pytest
 
 from harness.client import connect, running
 from harness.errors import ConnectionLost, HarnessError
-from harness.module.program import Program
-from tests.e2e.http_client import ask
-from tests.e2e.publishing import Home, call, home, owner, put, rows, served
+from harness.module import collecting
+from harness.module.program import CONTENT_TYPE, Program
+from tests.e2e.http_client import Answer, ask
+from tests.e2e.publishing import Home, agreed, call, home, owner, plan, put, rows, served
 from tests.e2e.server import ServerProcess
 
 __all__ = ["home"]
@@ -76,7 +77,18 @@ def test_a_life_of_two_databases(home: Home) -> None:
         assert rows(server, "chat", USERS) == [[0, "first"], [1, "ada"]]  # init ran once
 
         home.write("chat.py", WIDER)  # an appended column with a default
-        assert home.publish(server, "chat", "chat.py").startswith("Updated database chat")
+        code, out, err = home.harness("publish", "chat", "-m", "chat.py", "-s", server.http)
+        assert (code, out) == (1, "")
+        assert err == (
+            "table 'user': new column 'age', which has its default in the rows that are there\n"
+            "clients that are connected have to go, and to be generated anew:\n"
+            "  table 'user' has other columns, keys or visibility\n"
+            f"harness: break existing clients of chat on {server.http}: nobody can be asked here, "
+            "so say --break-clients\n"
+        )
+        assert rows(server, "chat", USERS) == [[0, "first"], [1, "ada"]]
+        out = home.publish(server, "chat", "chat.py", "--break-clients")
+        assert out.startswith("Updated database chat")
         assert rows(server, "chat", USERS) == [[0, "first", 7], [1, "ada", 7]]
         assert call(server, "chat", "add", 2, "bob").status == 200
         assert server.stop() == 0
@@ -116,9 +128,16 @@ def test_a_change_that_does_not_fit_leaves_everything_as_it_was(home: Home) -> N
         code, out, err = home.harness("publish", "chat", "-m", "chat.py", "-s", server.http)
         assert (code, out) == (1, "")
         assert err == (
-            "harness: Database update rejected: the module does not fit the stored data: table "
-            "'user': the new column 'age' has no default; --clear publishes all the same and "
-            "deletes the data\n"
+            "table 'user': the new column 'age' has no default\n"
+            "harness: chat cannot be updated with its data in place; --clear publishes all the "
+            "same and deletes the data\n"
+        )
+        # Who sends it without asking first is told the same.
+        refused = put(server, "chat", home.path / "chat.py")
+        assert (refused.status, refused.text) == (
+            400,
+            "Database update rejected: the module does not fit the stored data: table 'user': the "
+            "new column 'age' has no default",
         )
         assert call(server, "chat", "add", 2, "bob").status == 200
         assert rows(server, "chat", USERS) == [[0, "first"], [1, "ada"], [2, "bob"]]
@@ -243,19 +262,78 @@ def test_clients_stay_where_they_can(home: Home) -> None:
             assert seen[-1] == "ada"
             async with connect(server.http, "chat") as newer:
                 await newer.call("rename", 1, "eve")
-            answer = await asyncio.to_thread(put, server, "chat", home.write("chat.py", WIDER))
+            wider = home.write("chat.py", WIDER)
+            refused = await asyncio.to_thread(put, server, "chat", wider)
+            assert refused.status == 400
+            assert refused.text.startswith(
+                "the update breaks clients: table 'user' has other columns, keys or visibility; "
+                "reducer 'rename' is gone. Publish with --break-clients, or with"
+            )
+            await client.call("add", 3, "tim")  # it is still there
+            query = await asyncio.to_thread(agreed, server, "chat", wider)
+            answer = await asyncio.to_thread(put, server, "chat", wider, query)
             assert answer.status == 200, answer.text
             with pytest.raises(HarnessError):
                 await client.call("add", 2, "bob")
         async with connect(server.http, "chat") as again:
             await again.subscribe(USERS)
             assert sorted((row.id, row.name, row.age) for row in again.db.user.iter()) == [
-                (0, "first", 7), (1, "eve", 7),
+                (0, "first", 7), (1, "eve", 7), (3, "tim", 7),
             ]  # fmt: skip
 
     with home.server() as server:
         home.publish(server, "chat", "chat.py")
         asyncio.run(story(server))
+        assert server.stop() == 0, server.errors()
+
+
+def test_plans(chat: ServerProcess, tmp_path: Path) -> None:
+    """What would be done is told, and nothing is done."""
+    home, before = Home(tmp_path), rows(chat, "chat", USERS)
+    same = plan(chat, "chat", home.write("chat.py", CHAT)).json["AutoMigrate"]
+    assert (same["migrate_plan"], same["break_clients"]) == ("", False)
+    more = plan(chat, "chat", home.write("chat.py", MORE)).json["AutoMigrate"]
+    assert (more["migrate_plan"], more["break_clients"]) == ("new reducer 'rename'", False)
+    wrong = home.write("wrong.py", CHAT + "\n1 / 0\n")
+    answer = plan(chat, "chat", wrong)
+    assert (answer.status, "ZeroDivisionError" in answer.text) == (400, True)
+    assert plan(chat, "nobody", wrong).status == 404
+    manual = plan(chat, "chat", home.write("tally.py", TALLY)).json["ManualMigrate"]
+    assert manual["reason"] == "table 'user' is gone from the module and has 1 rows"
+    # Agreeing to one plan is not agreeing to another.
+    other = home.write("other.py", WIDER + "# another program\n")
+    wider, query = home.write("wider.py", WIDER), agreed(chat, "chat", other)
+    answer = put(chat, "chat", wider, query)
+    assert answer.status == 400
+    assert "the token is not that of this update" in answer.text
+    assert rows(chat, "chat", USERS) == before
+
+
+def test_a_reset_deletes_the_data_and_begins_anew(home: Home) -> None:
+    def reset(body: bytes = b"", **headers: str) -> Answer:
+        sent = {**owner(server), **headers}
+        return ask(server, "PUT", "/v1/database/chat/reset", body, sent)
+
+    async def story() -> None:
+        async with connect(server.http, "chat") as client:
+            await client.subscribe(USERS)
+            answer = await asyncio.to_thread(reset)
+            assert answer.json["Success"]["op"] == "updated", answer.text
+            with pytest.raises(HarnessError):
+                await client.call("add", 2, "bob")  # its rows are not there any more
+
+    with home.server(str(home.write("chat.py", CHAT))) as server:
+        call(server, "chat", "add", 1, "ada")
+        asyncio.run(story())
+        assert rows(server, "chat", USERS) == [[0, "first"]]
+        call(server, "chat", "add", 1, "ada")
+        wider = collecting.collect(home.write("chat.py", WIDER)).encoded()
+        assert reset(wider).status == 415
+        answer = reset(wider, **{"content-type": CONTENT_TYPE})
+        assert answer.status == 200, answer.text
+        assert rows(server, "chat", USERS) == [[0, "first", 0]]
+        unknown = ask(server, "PUT", "/v1/database/other/reset", b"", owner(server))
+        assert (unknown.status, unknown.text) == (404, "`other` not found")
         assert server.stop() == 0, server.errors()
 
 
@@ -315,7 +393,9 @@ def test_publishing_over_what_the_server_was_started_with(home: Home) -> None:
     home.write("chat.py", CHAT)
     with home.server(str(home.path / "chat.py")) as server:
         call(server, "chat", "add", 1, "ada")
-        assert put(server, "chat", home.write("chat.py", WIDER)).json["Success"]["op"] == "updated"
+        wider = home.write("chat.py", WIDER)
+        query = agreed(server, "chat", wider)
+        assert put(server, "chat", wider, query).json["Success"]["op"] == "updated"
         assert server.stop() == 0
     with home.server() as server:  # without a module it goes on with the published one
         assert rows(server, "chat", USERS) == [[0, "first", 7], [1, "ada", 7]]

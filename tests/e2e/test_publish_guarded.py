@@ -101,6 +101,33 @@ def test_nobody_else_publishes(how: str, server: ServerProcess, trap: Program, m
     assert token not in server.errors()
 
 
+@pytest.mark.parametrize("route", ["POST pre_publish", "PUT reset"])
+@pytest.mark.parametrize("how", TRIES)
+def test_nobody_else_plans_or_resets(
+    how: str, route: str, server: ServerProcess, trap: Program, mark: Path
+) -> None:
+    method, _, last = route.partition(" ")
+
+    def sent(
+        found: ServerProcess, name: str, program: Program, query: str = "", **more: str
+    ) -> Answer:
+        headers = {"content-type": CONTENT_TYPE, **owner(found)}
+        headers |= {k.replace("_", "-"): v for k, v in more.items()}
+        given = {key: value for key, value in headers.items() if value}
+        path = f"/v1/database/{name}/{last}{query}"
+        return ask(found, method, path, program.encoded(), given)
+
+    attempt, status = TRIES[how]
+    patch = pytest.MonkeyPatch()
+    patch.setitem(globals(), "put", sent)
+    try:
+        answer = attempt(server, trap)
+    finally:
+        patch.undo()
+    assert answer.status == status, answer.text
+    assert not mark.exists()
+
+
 def test_the_trap_works(server: ServerProcess, trap: Program, mark: Path) -> None:
     """Were it not refused, the mark would be there."""
     assert put(server, "chat", trap).status == 200

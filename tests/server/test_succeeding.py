@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import SchemaError, StoreError
 from harness.module import Module, ReducerContext, ReducerError, auto_inc, column, u8, u32
-from harness.server.compatibility import compatible
+from harness.server.compatibility import broken
 from harness.server.database import Database, OutcomeKind
 from harness.server.hub import Hub
 from harness.server.journal import Journal
@@ -208,5 +208,5 @@ def test_clients_stay_where_all_that_they_know_is_still_there(
     changes: dict[str, Any], stays: bool
 ) -> None:
     old, new = shop().definition(), shop(**changes).definition()
-    assert compatible(old, new) is stays
-    assert compatible(new, new)
+    assert (not broken(old, new)) is stays
+    assert broken(new, new) == []
