@@ -21,6 +21,7 @@ from harness.module import (
 from harness.server import evaluation
 from harness.server.hub import Hub
 from harness.server.outcome import OutcomeKind
+from harness.server.plans import JoinPlan
 from harness.server.statements import execute
 from harness.server.testing import TestDatabase
 from harness.wire import v2
@@ -391,3 +392,51 @@ def test_a_query_of_one_of_two_tables_with_a_row_class() -> None:
         assert db.view("blue_ones") == []
         with pytest.raises(SqlError, match=r"use one of from_\.red, from_\.blue"):
             db.view("any_of_them")
+
+
+# --- over time -----------------------------------------------------------------------------------
+
+
+def test_other_code_keeps_the_rows_up() -> None:
+    """Another version of the module: who watches is told what its query finds otherwise."""
+    hub = arena_hub()
+    for number in (3, 4, 5):
+        do(hub, "put", number, number, "x")
+    alice = peer(hub)
+    watch(alice, "SELECT * FROM strong")
+    newer = arena()
+    player = next(table.row for table in newer.tables if table.name == "player")
+    newer.contents.views[:] = [view for view in newer.views if view.name != "strong"]
+
+    @newer.view(public=True)
+    def strong(ctx: AnonymousViewContext) -> Query[player]:  # type: ignore[valid-type]
+        return ctx.from_.player.where(lambda p: p.level > 4)  # type: ignore[no-any-return]
+
+    assert hub.adopt(hub.database.succeed(newer, program=""))
+    assert changes(alice) == [("strong", [], [4])]
+    do(hub, "put", 6, 6, "x")
+    do(hub, "put", 7, 4, "x")
+    assert changes(alice) == [("strong", [6], [])]
+
+
+def test_a_query_that_cannot_be_followed_ends_its_subscription_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = arena_hub()
+    alice = peer(hub)
+    watch(alice, "SELECT * FROM hurt", 1)
+    watch(alice, "SELECT * FROM strong", 2)
+
+    def too_much(*_: Any) -> Any:
+        raise SqlError("the query looks at too many rows")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JoinPlan, "delta", too_much)
+        do(hub, "put", 1, 5, "a")
+    ended, update = alice.received()
+    assert isinstance(ended, v2.SubscriptionError)
+    assert (ended.query_set_id, list(alice.sets(update))) == (1, [2])
+    assert ended.error == "the view 'hurt' failed: the query looks at too many rows"
+    assert hub.views is not None
+    assert len(hub.views) == 1
+    assert watch(alice, "SELECT * FROM hurt", 1) == []
