@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import h11
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from harness.errors import HttpError, InternalError, ReducerError
 from harness.module import HttpRequest, HttpResponse, Module, ProcedureContext, column, u32
@@ -24,14 +31,15 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Site:
     """A server on the loopback that reads one request of each connection and answers as told."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tls: ssl.SSLContext | None = None) -> None:
         self._answer = answer
+        self._tls = tls
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         self.port = 0
         self._serving: set[Any] = set()
 
     async def __aenter__(self) -> Site:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         return self
@@ -445,6 +453,62 @@ def test_nobody_listens_there_and_nobody_may_be_asked() -> None:
     assert " cannot be reached: " in run(story())
     with pytest.raises(HttpError, match="this server lets modules ask nobody"):
         ask(saying(OK), reach=Reach.NOWHERE)
+
+
+# --- TLS -----------------------------------------------------------------------------------------
+
+
+def contexts(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of a site called ``name``, and of somebody who trusts its certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    file = folder / "site.pem"
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain) + pem)
+    site = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    site.load_cert_chain(file)
+    return site, ssl.create_default_context(cadata=pem.decode())
+
+
+@pytest.mark.parametrize(
+    ("trusts", "asked", "said"),
+    [
+        (True, "rates.example", None),
+        (False, "rates.example", "certificate"),
+        (True, "other.example", "certificate"),
+    ],
+)
+def test_a_site_has_to_be_the_one_that_is_asked(
+    trusts: bool, asked: str, said: str | None, tmp_path: Path
+) -> None:
+    site_context, trusting = contexts(tmp_path, "rates.example")
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def story() -> HttpResponse:
+        asks = Outgoing(Reach.ANYWHERE, resolve)
+        if trusts:
+            asks._tls = trusting
+        async with Site(saying(OK), site_context) as site:
+            return await asks.fetch(HttpRequest(f"https://{asked}:{site.port}/"))
+
+    if said is None:
+        assert run(story()).body == b"hi"
+    else:
+        with pytest.raises(HttpError) as caught:
+            run(story())
+        assert said in str(caught.value)
 
 
 # --- within procedures ---------------------------------------------------------------------------
