@@ -69,7 +69,7 @@ Fetch: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 class Http:
-    """``ctx.http``. ``refused`` says why nothing can be asked now, or None."""
+    """``ctx.http``. ``refused`` raises, saying why, if nothing can be asked now."""
 
     __slots__ = ("_fetch", "_refused")
 
