@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.server.outgoing import Outgoing
 from harness.server.ticker import Ticker
 from harness.wire.values import Timestamp
 
@@ -23,7 +24,7 @@ def test_nothing_due_runs_once_it_is_halted(halted: bool) -> None:
     )  # fmt: skip
     loop = asyncio.new_event_loop()
     try:
-        ticker = Ticker(hub, loop, lambda error: ran.append(str(error)))
+        ticker = Ticker(hub, loop, lambda error: ran.append(str(error)), Outgoing())
         ticker.end()
         if halted:
             ticker.halt(lambda: ran.append("halted"))
