@@ -85,10 +85,11 @@ def configuration(where: Where) -> Configuration | None:
     name = detection.tool_settings(Path.cwd()).get("database")
     if not isinstance(name, str) or not name:
         return found
-    only = configurations.Database(name, {}, Path.cwd())
     if found is None:
+        only = configurations.Database(name, {}, Path.cwd())
         return configurations.Configuration(Path.cwd(), (), (only,))
-    return replace(found, databases=(replace(only, fields=found.databases[0].fields),))
+    first, *children = found.databases
+    return replace(found, databases=(replace(first, name=name), *children))
 
 
 def server_uri(where: Where, configured: str | None = None) -> str:

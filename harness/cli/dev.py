@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -74,7 +74,7 @@ def dev(
     import os
     from dataclasses import replace
 
-    from harness.cli import asking, building, dev_loop
+    from harness.cli import asking, building, dev_loop, generate_plan
     from harness.cli.signals import ended_by_signals
     from harness.project import languages, watching
 
@@ -93,20 +93,24 @@ def dev(
         other = project if isinstance(project, str) else client
         sys.exit(hand_over(other, given(ctx)))
     place = _place(database, where, project, configuration)
-    output = _bindings(project, module_bindings_path, configuration)
     run = [] if server_only else _client(project, place, command, configuration)
+    output = None if module_bindings_path is None else module_bindings_path.absolute()
+    entries = generate_plan.folders(where)
     steps = _steps(
-        project, place, where, output, deleting=deleting, agreed_to=agreed_to,
+        project, place, where,
+        _wanted(where, place, configuration, None if module_path is None else project, output),
+        deleting=deleting, agreed_to=agreed_to, skip_publish=skip_publish,
         # Bindings without a place or a client are of no use to anybody.
-        skip_publish=skip_publish, skip_generate=skip_generate or not (run or output),
+        skip_generate=skip_generate or not (run or output or entries),
     )  # fmt: skip
-    generated = frozenset({output or project.folder / "module_bindings"})
+    generated = entries | {output or project.folder / generate_plan.BINDINGS}
     loop = dev_loop.Loop(
         steps, dev_loop.command, lambda: watching.snapshot(project.root, generated),
         time.monotonic, time.sleep, restarted=run,
         started=[] if skip_publish else [_log(place, where)],
     )  # fmt: skip
-    os.chdir(project.root)  # each step is about the project that it is started in
+    # Each step is about the project or the configuration that it is started in.
+    os.chdir(configuration.folder if configuration and configuration.files else project.root)
     with ended_by_signals():
         loop.run()
 
@@ -123,21 +127,28 @@ def _place(
     return asking.database(database, where)
 
 
-def _bindings(
-    project: Project, given_path: Path | None, configuration: Configuration | None
-) -> Path | None:
-    """Where the bindings go: as said, as spacetime.json says, or where ``generate`` puts them."""
-    if given_path is not None:
-        return given_path.absolute()
-    entries: Any = (configuration.python.get("generate") if configuration else None) or []
-    outs = [x.get("out-dir") for x in entries if isinstance(x, dict)] if entries else []
-    if configuration is None or not outs or not isinstance(outs[0], str):
-        return None
-    return (configuration.folder / outs[0]).absolute()
+def _wanted(
+    where: Where, place: Place, configuration: Configuration | None, project: Project | None,
+    output: Path | None,
+) -> list[str]:  # fmt: skip
+    """What ``generate`` is told: the same configuration, and what was said here."""
+    found = []
+    if where.no_config:
+        found.append("--no-config")
+    else:
+        found += ["--env", str(where.environment)]
+        known = configuration.named if configuration is not None else ()
+        if any(x.name == place.database for x in known):
+            found.append(place.database)
+    if project is not None:
+        found += ["-p", str(project.root)]
+    if output is not None:
+        found += ["-o", str(output)]
+    return found
 
 
 def _steps(
-    project: Project, place: Place, where: Where, output: Path | None, *,
+    project: Project, place: Place, where: Where, wanted: list[str], *,
     deleting: str, agreed_to: str, skip_publish: bool, skip_generate: bool,
 ) -> list[Step]:  # fmt: skip
     from harness.cli.dev_loop import Step
@@ -155,8 +166,7 @@ def _steps(
             Step("publish", (place.database, "-p", root, "-s", place.uri, "--no-config", *how))
         )
     if not skip_generate:
-        out = () if output is None else ("-o", str(output))
-        steps.append(Step("generate", ("--lang", "python", "-y", *out)))
+        steps.append(Step("generate", ("--lang", "python", "-y", *wanted)))
     return steps
 
 

@@ -45,14 +45,17 @@ class Placement:
         return not self.written and not self.stale
 
 
-def checked_folder(folder: Path, root: Path | None = None) -> Path:
-    """The folder, if a package can be there. Raises ``PlanError`` with a better name, or why."""
+def checked_folder(folder: Path, *around: Path) -> Path:
+    """The folder, if a package can be there. Raises ``PlanError`` with a better name, or why.
+
+    It must not be the home, the working directory or one of the folders ``around``, nor have one of
+    them in it.
+    """
     whole = Path(os.path.abspath(folder))  # as written: links are the user's affair
-    if whole in (Path(whole.anchor), Path.home()) or whole == root or whole == Path.cwd():
+    if _has_other_things(whole, around) or _has_other_things(whole.resolve(), around):
         raise PlanError(
-            f"{folder} cannot be a folder for generated files: stale ones in it are deleted; name"
-            " one inside it, such as"
-            f" {Path(folder) / 'module_bindings'}"
+            f"{folder} cannot be a folder for generated files: it has other things in it, and stale"
+            f" files are deleted; name one of their own, such as {folder / 'module_bindings'}"
         )
     name = whole.name
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -76,6 +79,12 @@ def checked_folder(folder: Path, root: Path | None = None) -> Path:
                 raise PlanError(f"{place} cannot be written to; name another folder with -o")
             break
     return whole
+
+
+def _has_other_things(folder: Path, around: tuple[Path, ...]) -> bool:
+    inside = (Path.home(), Path.cwd(), *around)
+    places = {Path(folder.anchor), *inside, *(x.resolve() for x in inside)}
+    return any(folder == x or folder in x.parents for x in places)
 
 
 def present(folder: Path) -> dict[str, str]:

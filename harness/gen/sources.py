@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import PlanError, SchemaError
 from harness.wire import jsontext
+
+if TYPE_CHECKING:
+    from harness.client.http import Http
 
 #: Seconds for an extractor: it compiles the module to look at what it declares.
 EXTRACT_S = 120.0
@@ -87,18 +90,16 @@ def _extractor() -> list[str] | None:
     return None if program is None else [program, "extract-schema"]
 
 
-async def from_server(uri: str, database: str, token: str | None) -> Any:
+async def from_server(http: Http, database: str) -> Any:
     """The schema that a server serves: V10, or V9 where it knows no other.
 
     Raises ``ConnectError`` with the server's words, and ``SchemaError``.
     """
-    from harness.client.http import Http
     from harness.errors import ConnectError
 
-    async with Http(uri, token) as http:
-        try:
-            return await http.definition(database, 10)
-        except ConnectError as error:
-            if error.status is None or not 400 <= error.status < 500:
-                raise
-            return await http.definition(database, 9)
+    try:
+        return await http.definition(database, 10)
+    except ConnectError as error:
+        if error.status is None or not 400 <= error.status < 500:
+            raise
+        return await http.definition(database, 9)

@@ -222,7 +222,7 @@ def test_the_steps_of_a_new_project(steps: list[list[str]], tmp_path: Path) -> N
         ["build", "--native", "-p", root],
         ["publish", "my-app", "-p", root, "-s", uri, "--no-config", "--delete-data=on-conflict",
          "--break-clients"],
-        ["generate", "--lang", "python", "-y", "-o", f"{root}/src/my_app/module_bindings"],
+        ["generate", "--lang", "python", "-y", "--env", "dev", "my-app"],
         ["run", sys.executable, "-m", "my_app.client"],
     ]  # fmt: skip
     assert "my-app/src/my_app/main.py" in steps[4]

@@ -24,6 +24,7 @@ FILES = ["__init__.py", "_schema.py", "procedures.py", "py.typed", "queries.py",
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # nor is anybody known there
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # no server is installed there
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -139,7 +140,7 @@ def test_from_the_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--module-def", "bad.json"], 1, "bad.json is no module definition: not JSON"),
         (["-b", "nowhere.wasm"], 1, "there is no file nowhere.wasm"),
         (["-l", "rust"], 1, "rust needs the official command `spacetime`, which is not on PATH"),
-        (["chat", "-s", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1 cannot be reached"),
+        (["chat", "-s", "http://127.0.0.1:1"], 1, "nobody answers at http://127.0.0.1:1"),
         (["-s", "local"], 2, "--server needs the database"),
         (["a", "--database", "b"], 2, "two databases are named: a and b"),
         (["chat", "-p", "x.py"], 2, "give one source, not --module-path and a database"),

@@ -11,7 +11,6 @@ import pytest
 import harness.module.examples
 from harness.client import Ok
 from harness.gen.generating import package
-from harness.gen.sources import from_server
 from tests.e2e.server import PATIENCE_S, ServerProcess
 from tests.gen import schemas
 
@@ -21,7 +20,7 @@ INVENTORY = Path(harness.module.examples.__path__[0]) / "inventory"
 @pytest.mark.parametrize("protocol", ["v3", "v2", "v1"])
 def test_views_are_tables_and_procedures_return(protocol: str, tmp_path: Path) -> None:
     with ServerProcess([str(INVENTORY), "--in-memory"]) as server:
-        found = package(asyncio.run(from_server(server.http, "inventory", None)))
+        found = package(schemas.served(server.http, "inventory"))
         assert (
             "def worth(self, store: str) -> _c.Call[_types.Worth]:" in found.files["procedures.py"]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness.client.http import Http
 from harness.gen.generating import Package, package
 from harness.gen.planning import Options
+from harness.gen.sources import from_server
 from harness.module import load
 from harness.wire import schema as s
 from harness.wire import schema_json
@@ -21,6 +24,16 @@ from tests.gen import sdk_test
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).parent
 BTREE = s.IndexAlgorithm.BTREE
+
+
+def served(uri: str, database: str) -> Any:
+    """The definition that a server serves, as JSON."""
+
+    async def ask() -> Any:
+        async with Http(uri) as http:
+            return await from_server(http, database)
+
+    return asyncio.run(ask())
 
 
 def v9(module: s.ModuleDef) -> dict[str, Any]:

@@ -18,7 +18,6 @@ import pytest
 from harness.gen.generating import package
 from harness.gen.plan import ROW_CLASSES
 from harness.gen.planning import Options
-from harness.gen.sources import from_server
 from harness.module import compiler, load
 from harness.targets.standalone import Standalone
 from harness.wire import types as t
@@ -176,7 +175,7 @@ def key_of(row: Any) -> str:
 def test_every_type_round_trips(
     server: ServerProcess, row_class: str, protocol: str, tmp_path: Path
 ) -> None:
-    json = asyncio.run(from_server(server.http, "bench", None))
+    json = schemas.served(server.http, "bench")
     assert "sections" in json
     with schemas.imported(package(json, Options(row_class)), tmp_path) as bindings:
         seed = len(ROW_CLASSES) * int(protocol[1]) + ROW_CLASSES.index(row_class)
@@ -188,7 +187,7 @@ def test_every_type_round_trips(
 def test_every_type_round_trips_on_a_real_server(
     standalone: Standalone, row_class: str, tmp_path: Path
 ) -> None:
-    json = asyncio.run(from_server(standalone.uri, "bench", None))
+    json = schemas.served(standalone.uri, "bench")
     assert "typespace" in json  # 1.2.0 knows V9 alone
     with schemas.imported(package(json, Options(row_class)), tmp_path) as bindings:
         seed = ROW_CLASSES.index(row_class)
