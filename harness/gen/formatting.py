@@ -89,13 +89,16 @@ def _command(name: str) -> list[str] | None:
 
 def _run(command: Sequence[str], files: Mapping[str, str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            Path(folder, name).write_text(text, "utf-8", newline="\n")
+        # Not right in the working directory: there the tool would import our types.py for its own.
+        places = {name: Path("files", name) for name in files}
+        for name, path in places.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(files[name], "utf-8", newline="\n")
         subprocess.run(
-            [*command, *files], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL,
-            timeout=LIMIT_S, check=True,
+            [*command, *map(str, places.values())], cwd=folder, capture_output=True,
+            stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=True,
         )  # fmt: skip
-        made = {name: Path(folder, name).read_bytes().decode() for name in files}
+        made = {name: (folder / path).read_bytes().decode() for name, path in places.items()}
     return {name: text.replace("\r\n", "\n") for name, text in made.items()}
 
 

@@ -354,9 +354,9 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("choice", ["auto", "black", "ruff", "none"])
+@pytest.mark.parametrize("choice", ["auto", "black", "autopep8", "ruff", "none"])
 def test_formatters_change_nothing_and_are_used(
-    choice: str, monkeypatch: pytest.MonkeyPatch
+    choice: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from harness.gen import formatting
 
@@ -373,6 +373,7 @@ def test_formatters_change_nothing_and_are_used(
     assert texts("plain") == texts("nice")
     expected = {"auto": ["black", "isort"], "none": []}.get(choice, [choice, "isort"])
     assert used == expected
+    assert capsys.readouterr().err == ""
 
 
 def test_a_formatter_that_fails_is_a_warning(
