@@ -17,6 +17,7 @@ from harness.cli import asking
 from harness.cli import generate_source as sources
 from harness.cli.generate_source import Source
 from harness.errors import PlanError
+from harness.gen.placing import real
 from harness.project import detection, entries
 from harness.project.configuration import SOURCES
 
@@ -82,7 +83,7 @@ def folders(where: Where) -> frozenset[Path]:
     if where.no_config:
         return frozenset()
     found = entries.find(configuration, project_around(Path.cwd()))
-    return frozenset(_folder(None, entry).resolve() for entry in found.python)
+    return frozenset(real(_folder(None, entry)) for entry in found.python)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +246,9 @@ def _distinct(found: tuple[Target, ...]) -> tuple[Target, ...]:
     """Each target once. Raises ``PlanError`` for two that would write to one place."""
     kept: list[Target] = []
     for target in found:
-        folder = _real(target)
+        folder = real(target.folder)
         for other in kept:
-            taken = _real(other)
+            taken = real(other.folder)
             if folder == taken and _same(target, other):
                 break
             if folder == taken or folder in taken.parents or taken in folder.parents:
@@ -259,10 +260,6 @@ def _distinct(found: tuple[Target, ...]) -> tuple[Target, ...]:
         else:
             kept.append(target)
     return tuple(kept)
-
-
-def _real(target: Target) -> Path:
-    return target.folder.resolve()
 
 
 def _same(one: Target, other: Target) -> bool:

@@ -138,9 +138,9 @@ class Way:
         if self.reconnect is not None:
             client.returner = Returner(client, attach, self.reconnect)
 
-    async def schema(self) -> ModuleDef:
+    async def schema(self, version: int = 9) -> ModuleDef:
         """The schema that the server serves. Raises ``ConnectError`` and ``SchemaError``."""
-        return await _fetch(_base(self.uri)[0], self.database, self.token, self.timeout_s)
+        return await _fetch(_base(self.uri)[0], self.database, self.token, self.timeout_s, version)
 
 
 async def _attach(client: Client, url: str, headers: list[tuple[str, str]], limit_s: float) -> None:
@@ -193,8 +193,10 @@ def _base(uri: str) -> tuple[str, str]:
     return f"{http}://{parts.netloc}{path}", f"{scheme}://{parts.netloc}{path}"
 
 
-async def _fetch(base: str, database: str, token: str | None, timeout_s: float) -> ModuleDef:
+async def _fetch(
+    base: str, database: str, token: str | None, timeout_s: float, version: int = 9
+) -> ModuleDef:
     from harness.client.http import Http
 
     async with Http(base, token, timeout_s=timeout_s) as http:
-        return await http.schema(database)
+        return await http.schema(database, version)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.client.names import nearest
@@ -41,12 +42,20 @@ class ColsBase:
 
 
 class QueryBase:
-    """Base of the generated ``Query``: a query for each table, made when it is first used."""
+    """Base of the generated ``Query``: a query for each table, made when it is first used.
 
-    def __init__(self, module: Module, cols: dict[str, type[ColsBase]]) -> None:
+    Those of submodules are in an object of their own.
+    """
+
+    def __init__(
+        self, module: Module, cols: dict[str, type[ColsBase]],
+        submodules: Mapping[str, QueryBase] | None = None,
+    ) -> None:  # fmt: skip
         self._module = module
         self._cols = cols
-        self._tables = {x.accessor: x for x in module.tables}
+        self._tables = {x.accessor: x for x in module.tables if x.accessor in cols}
+        for name, query in (submodules or {}).items():
+            setattr(self, name, query)
 
     if not TYPE_CHECKING:  # a type checker must not believe in every name
 

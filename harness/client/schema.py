@@ -8,7 +8,7 @@ they can be recursive, and so that a new one does not renumber the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -292,6 +292,52 @@ def module(
     tables: Sequence[Table],
     reducers: Sequence[Reducer],
     procedures: Sequence[Procedure],
+    submodules: Mapping[str, Module] | None = None,
 ) -> Module:
-    """What a generated package is for."""
-    return Module(types, tables, reducers, procedures)
+    """What a generated package is for: its own, and all that is in its submodules.
+
+    ``submodules`` maps their names in Python to what their packages say. Names on the wire are
+    whole in these already; types and accessors get the name in front, with a dot.
+    """
+    parts = [Module(types, tables, reducers, procedures)]
+    parts += [_inside(name, inner) for name, inner in (submodules or {}).items()]
+    return Module(
+        {name: type_ for part in parts for name, type_ in part.types.items()},
+        [x for part in parts for x in part.tables],
+        [x for part in parts for x in part.reducers],
+        [x for part in parts for x in part.procedures],
+    )
+
+
+def _inside(name: str, inner: Module) -> Module:
+    return Module(
+        {
+            f"{name}.{key}": replace(x, type=_prefixed(x.type, name))
+            for key, x in inner.types.items()
+        },
+        [replace(x, accessor=f"{name}.{x.accessor}", row=f"{name}.{x.row}") for x in inner.tables],
+        [replace(x, params=_params(x.params, name)) for x in inner.reducers],
+        [
+            replace(x, params=_params(x.params, name), returns=_prefixed(x.returns, name))
+            for x in inner.procedures
+        ],
+    )
+
+
+def _params(params: tuple[Field, ...], name: str) -> tuple[Field, ...]:
+    return tuple((wire, shown, _prefixed(type_, name)) for wire, shown, type_ in params)
+
+
+def _prefixed(type_: Any, name: str) -> Any:
+    """A type whose named ones have the name of a submodule in front."""
+    match type_:
+        case Named(inner):
+            return Named(f"{name}.{inner}")
+        case t.Array(element):
+            return t.Array(_prefixed(element, name))
+        case t.Product(elements):
+            return t.Product(tuple(t.Element(x.name, _prefixed(x.type, name)) for x in elements))
+        case t.Sum(variants):
+            return t.Sum(tuple(t.Variant(x.name, _prefixed(x.type, name)) for x in variants))
+        case _:
+            return type_

@@ -149,6 +149,7 @@ METHODS = frozenset(
     {
         "callbacks", "changes", "count", "iter", "on_delete", "on_insert", "on_update",
         "remove_on_delete", "remove_on_insert", "remove_on_update", "wanted",
+        "_cache", "_deletes", "_inserts", "_updates",
     }
 )  # fmt: skip
 

@@ -15,6 +15,8 @@ from harness.wire import codec, program
 from harness.wire import schema as s
 from harness.wire import types as t
 
+#: Bytes.
+_LONGEST_NAMESPACE = 63
 _DIRECT = {t.U8, t.U16, t.U32, t.U64}
 
 
@@ -22,7 +24,33 @@ def check(module: s.ModuleDef) -> list[str]:
     """A line for each problem; none if code can be generated."""
     checks = _Checks(module)
     checks.run()
-    return checks.problems
+    return checks.problems + _submodules(module)
+
+
+def _submodules(module: s.ModuleDef) -> list[str]:
+    """What is wrong with namespaces, and with the modules in them."""
+    names = Problems()
+    found: list[str] = []
+    seen: set[str] = set()
+    for place, submodule in enumerate(module.submodules):
+        name = submodule.namespace
+        names.identifier(f"the namespace {name!r}", name, f"submodule {place} of the schema")
+        size = len(name.encode("utf-8", "replace"))
+        if size > _LONGEST_NAMESPACE:
+            found.append(
+                f"the namespace {name!r} has {size} bytes; {_LONGEST_NAMESPACE} are the limit"
+            )
+        if name in seen:
+            found.append(f"two submodules have the namespace {name!r}; rename one")
+        seen.add(name)
+        inside = check(submodule.module)
+        inside += [
+            f"reducer {x.name!r} is for {x.lifecycle.value}, which is for the outermost module"
+            for x in submodule.module.reducers
+            if x.lifecycle is not None
+        ]
+        found += [f"submodule {name!r}: {x}" for x in inside]
+    return names.problems + found
 
 
 class _Checks(Problems):

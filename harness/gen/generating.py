@@ -14,7 +14,10 @@ from harness.wire.schema import ModuleDef
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A generated package: text by file name, and what there is to be said about it."""
+    """A generated package: text by file name, and what there is to be said about it.
+
+    Names of files in packages of submodules have slashes; what is counted is counted there, too.
+    """
 
     files: dict[str, str]
     tables: int
@@ -42,7 +45,10 @@ def package_of(
     plan = planner.run()
     if planner.problems:
         raise SchemaError("\n".join(dict.fromkeys(planner.problems)))
+    plans = plan.all_of_them()
     return Package(
-        render(plan), len(plan.tables), len(plan.reducers), len(plan.procedures), len(plan.types),
+        render(plan),
+        sum(len(x.tables) for x in plans), sum(len(x.reducers) for x in plans),
+        sum(len(x.procedures) for x in plans), sum(len(x.types) for x in plans),
         tuple(plan.notices), (*(warnings or ()), *plan.warnings),
     )  # fmt: skip

@@ -98,13 +98,22 @@ def imports(module: str, names: Iterable[str]) -> str:
     return "\n".join([f"from {module} import (", *(f"    {name}," for name in found), ")"])
 
 
+def sorted_modules(module: str) -> list[str | int]:
+    """By which isort sorts the modules of imports."""
+    return _natural(module.lower())
+
+
 def _isort_key(name: str) -> tuple[str, list[str | int], str]:
     """Constants, then classes, then the rest; numbers by their value, capitals as small letters."""
     kind = "B" if name[:1].isupper() else "C"
     if name.isupper() and len(name) > 1:
         kind = "A"
-    parts = re.split(r"(\d+)", name.lower())
-    return kind, [int(x) if x.isdigit() and x.isascii() else x for x in parts], name
+    return kind, _natural(name.lower()), name
+
+
+def _natural(text: str) -> list[str | int]:
+    """Numbers by their value."""
+    return [int(x) if x.isdigit() and x.isascii() else x for x in re.split(r"(\d+)", text)]
 
 
 def guarded(block: str) -> str:

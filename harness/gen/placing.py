@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import keyword
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ def checked_folder(folder: Path, *around: Path) -> Path:
     them in it.
     """
     whole = Path(os.path.abspath(folder))  # as written: links are the user's affair
-    if _has_other_things(whole, around) or _has_other_things(whole.resolve(), around):
+    if _has_other_things(whole, around) or _has_other_things(real(whole), around):
         raise PlanError(
             f"{folder} cannot be a folder for generated files: it has other things in it, and stale"
             f" files are deleted; name one of their own, such as {folder / 'module_bindings'}"
@@ -72,28 +73,44 @@ def checked_folder(folder: Path, *around: Path) -> Path:
             f" {name + '_bindings'!r}, for example"
         )
     for place in (whole, *whole.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise PlanError(f"{place} is a file; name another folder with -o")
-            if not os.access(place, os.W_OK | os.X_OK):
-                raise PlanError(f"{place} cannot be written to; name another folder with -o")
-            break
+        try:
+            mode = place.stat().st_mode
+        except FileNotFoundError:
+            if place.is_symlink():
+                raise PlanError(
+                    f"{place} is a link to nothing; name another folder with -o"
+                ) from None
+            continue
+        except NotADirectoryError:
+            continue  # one of those above is a file
+        except OSError as error:
+            raise PlanError(f"{place}: {error.strerror}; name another folder with -o") from None
+        if not stat.S_ISDIR(mode):
+            raise PlanError(f"{place} is a file; name another folder with -o")
+        if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            raise PlanError(f"{place} cannot be written to; name another folder with -o")
+        break
     return whole
+
+
+def real(folder: Path) -> Path:
+    """Where a folder is, behind all links; a link to itself is where it is written."""
+    return Path(os.path.realpath(folder))
 
 
 def _has_other_things(folder: Path, around: tuple[Path, ...]) -> bool:
     inside = (Path.home(), Path.cwd(), *around)
-    places = {Path(folder.anchor), *inside, *(x.resolve() for x in inside)}
+    places = {Path(folder.anchor), *inside, *map(real, inside)}
     return any(folder == x or folder in x.parents for x in places)
 
 
 def present(folder: Path) -> dict[str, str]:
-    """The text of the generated files right in a folder, by name."""
-    found = {}
-    for path in folder.glob("*.py") if folder.is_dir() else ():
-        if path.is_file() and _ours(_start(path)):
-            found[path.name] = path.read_text("utf-8", "replace")
-    return found
+    """The text of the generated files in a folder and below, by name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace")
+        for path in _python_files(folder)
+        if _ours(_start(path))
+    }
 
 
 def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Placement:
@@ -103,15 +120,16 @@ def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Pla
     """
     found = Placement(folder)
     foreign = []
-    present = {x.name.casefold(): x for x in folder.iterdir()} if folder.is_dir() else {}
+    listed: dict[Path, dict[str, Path]] = {}
     for name, text in files.items():
         path = folder / name
-        other = present.get(name.casefold())
+        if path.parent not in listed:
+            listed[path.parent] = _listed(path.parent, folder)
+        other = listed[path.parent].get(path.name.casefold())
         if other is None:
             found.written[name] = text
             continue
-        if other.name != name:
-            path = other  # on a file system for which they are the same
+        path = other  # on a file system for which capitals are small letters it has its own name
         if path.is_symlink() or not path.is_file():
             raise PlanError(f"{path} is no ordinary file; move it away")
         before = store.read(path)
@@ -127,14 +145,19 @@ def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Pla
             f" {'was' if len(foreign) == 1 else 'were'} not generated (no banner); move"
             f" {'it' if len(foreign) == 1 else 'them'} or pass --force"
         )
-    expected = {(folder / name).name.casefold() for name in files}
+    expected = {name.casefold() for name in files}
     for path in sorted(_python_files(folder)):
-        relative = path.relative_to(folder)
-        if len(relative.parts) == 1 and path.name.casefold() in expected:
-            continue
-        if _ours(_start(path)):
-            found.stale.append(str(relative))
+        relative = path.relative_to(folder).as_posix()
+        if relative.casefold() not in expected and _ours(_start(path)):
+            found.stale.append(relative)
     return found
+
+
+def _listed(folder: Path, root: Path) -> dict[str, Path]:
+    """What is in a folder for files, by its name in small letters. Raises ``PlanError``."""
+    if folder != root and (folder.is_symlink() or (folder.exists() and not folder.is_dir())):
+        raise PlanError(f"{folder} is no ordinary folder; move it away")
+    return {x.name.casefold(): x for x in folder.iterdir()} if folder.is_dir() else {}
 
 
 def _python_files(folder: Path) -> list[Path]:
@@ -171,20 +194,23 @@ def write(placement: Placement) -> None:
     All of it lies there under other names before the first file takes its place.
     """
     folder = placement.folder
-    made = [x for x in (folder, *folder.parents) if not x.exists()]
+    folders = sorted({folder, *((folder / name).parent for name in placement.written)})
+    made = [x for x in (*folders[:0:-1], folder, *folder.parents) if not x.exists()]
     ready: list[tuple[Path, Path]] = []
     replaced: list[tuple[Path, bytes | None]] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        for each in folders:
+            each.mkdir(parents=True, exist_ok=True)
+            _sweep(each)
         for name, text in placement.written.items():
-            temporary = folder / f".{name}{_TEMPORARY}"
-            ready.append((temporary, folder / name))
+            path = folder / name
+            temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+            ready.append((temporary, path))
             temporary.write_bytes(text.encode())
         for temporary, path in ready:
             replaced.append((path, path.read_bytes() if path.is_file() else None))
             temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C among them
         _take_back(replaced)
         for temporary, _ in ready:
             with contextlib.suppress(OSError):
@@ -192,6 +218,8 @@ def write(placement: Placement) -> None:
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir()
+        if not isinstance(error, OSError):
+            raise
         why = error.strerror or str(error)
         raise StoreError(f"cannot write to {folder}: {why}; name another folder with -o") from None
 
@@ -209,7 +237,7 @@ def _take_back(replaced: list[tuple[Path, bytes | None]]) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what a run that was interrupted has left."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() or path.is_symlink():  # of a link it is the link that goes
             path.unlink()
 
 

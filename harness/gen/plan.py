@@ -150,6 +150,25 @@ class ProcedureItem:
     returns: Shape
 
 
+@dataclass(frozen=True, slots=True)
+class SubmoduleItem:
+    """A submodule: its namespace, the name of its package, and what is in it."""
+
+    namespace: str
+    name: str
+    plan: Plan
+
+    @property
+    def alias(self) -> str:
+        """What modules of its package are called where they are imported."""
+        return inside(self.name)
+
+
+def inside(name: str) -> str:
+    """The alias for modules of the package of a submodule."""
+    return f"_in_{name}"
+
+
 @dataclass(slots=True)
 class Plan:
     """All of it. ``exported`` are the names of types that stand at the top of the package."""
@@ -159,10 +178,17 @@ class Plan:
     reducers: list[ReducerItem] = field(default_factory=list)
     procedures: list[ProcedureItem] = field(default_factory=list)
     exported: list[str] = field(default_factory=list)
+    submodules: list[SubmoduleItem] = field(default_factory=list)
+    #: How many packages there are around this one.
+    depth: int = 0
     row_class: str = "msgspec"
     #: Sentences for people: what was left out, and why.
     notices: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def all_of_them(self) -> list[Plan]:
+        """This, and those of all submodules."""
+        return [self, *(y for x in self.submodules for y in x.plan.all_of_them())]
 
     def classes(self) -> list[str]:
         """Every public name of ``types.py``, sorted."""

@@ -29,6 +29,14 @@ EXPORTS = frozenset(
         "Tables",
     }
 )
+#: Files of a package, and what stands at its top beside the types: no submodule's package is that.
+_NOT_PACKAGES = frozenset(
+    {"_schema", "procedures", "queries", "query", "reducers", "tables", "types", "with_options"}
+)
+#: What objects that have tables and functions as attributes have of their own.
+_OF_BASES = frozenset(
+    {"_cols", "_connection", "_kind", "_module", "_submodules", "_tables", "_timeout_s"}
+)
 _REMEDY = "rename one in the module, or in [tool.harness.rename]"
 #: Modules import these by name.
 _IN_TYPES = frozenset({"TypeAlias"})
@@ -47,14 +55,23 @@ class Options:
 class Planner:
     """Collects problems; the plan is good if there are none."""
 
-    def __init__(self, module: s.ModuleDef, options: Options) -> None:
+    def __init__(
+        self, module: s.ModuleDef, options: Options, path: tuple[str, ...] = (),
+        unused: set[str] | None = None,
+    ) -> None:  # fmt: skip
+        """``path`` has the namespaces of a submodule, ``unused`` the renames nobody has used."""
         self.module = module
         self.options = options
+        self.path = path
+        #: In front of every name on the wire, and in paths of renames.
+        self.prefix = "".join(f"{x}." for x in path)
         self.problems: list[str] = []
-        self.plan = p.Plan(row_class=options.row_class)
+        self.plan = p.Plan(row_class=options.row_class, depth=len(path))
         self._names = {x.type: names.class_name(*x.scope, x.name) for x in module.types}
         self._sources = {x.type: ".".join((*x.scope, x.name)) for x in module.types}
-        self._unused = set(options.rename)
+        self._unused = set(options.rename) if unused is None else unused
+        #: Of each submodule its package's name.
+        self._packages: dict[str, str] = {}
         #: Class name → what it is, for ``types.py``.
         self._classes: dict[str, str] = {}
         self._products: dict[str, p.ProductType] = {}
@@ -64,6 +81,7 @@ class Planner:
             self._row_tables.setdefault(table.row, []).append(table)
 
     def run(self) -> p.Plan:
+        self._name_submodules()
         for type_ in self.module.types:
             renamed = self._renamed(f"type:{self._sources[type_.type]}")
             if renamed is not None:
@@ -85,17 +103,63 @@ class Planner:
                 )
             else:
                 plan.exported.append(name)
-        for path in sorted(self._unused):
-            self.problems.append(
-                f"rename: nothing is called {path!r}; paths are such as table:user.class,"
-                " reducer:f.arg, type:T.field"
-            )
+        self._submodules()
+        if not self.path:
+            for path in sorted(self._unused):
+                self.problems.append(
+                    f"rename: nothing is called {path!r}; paths are such as table:user.class,"
+                    " reducer:f.arg, type:T.field"
+                )
         return plan
+
+    # --- submodules ------------------------------------------------------------------------------
+
+    def _name_submodules(self) -> None:
+        for submodule in self.module.submodules:
+            source = submodule.namespace
+            name = self._renamed(f"submodule:{source}")
+            taken = _NOT_PACKAGES | _OF_BASES
+            self._packages[source] = name or names.safe(names.member(source), taken)
+            if name in taken:
+                self.problems.append(f"rename: a submodule's package cannot be called {name!r}")
+        self._distinct("the module", "submodule", self._packages.items())
+
+    def _submodules(self) -> None:
+        plan = self.plan
+        for submodule in self.module.submodules:
+            source = submodule.namespace
+            inner = Planner(submodule.module, self.options, (*self.path, source), self._unused)
+            found = inner.run()
+            self.problems += [f"submodule {source!r}: {x}" for x in inner.problems]
+            plan.notices += found.notices
+            plan.warnings += [f"submodule {source!r}: {x}" for x in found.warnings]
+            name = self._packages[source]
+            plan.submodules.append(p.SubmoduleItem(source, name, found))
+            taken = [("table", x.name, x.accessor) for x in plan.tables]
+            if any(x.reducers for x in found.all_of_them()):
+                taken += [("reducer", x.wire, x.name) for x in plan.reducers]
+            if any(x.procedures for x in found.all_of_them()):
+                taken += [("procedure", x.wire, x.name) for x in plan.procedures]
+            taken += [("type", x, x) for x in plan.exported]
+            for kind, wire, other in taken:
+                if names.key(other) == names.key(name):
+                    self.problems.append(
+                        f"the {kind} {wire!r} and the submodule {source!r} would both be {name!r}:"
+                        f" {_REMEDY}"
+                    )
+        plan.submodules.sort(key=lambda x: x.name)
+
+    def _free(self, name: str, *taken: str) -> str:
+        """A table or function, which must not hide what is imported for a submodule."""
+        aliases = {p.inside(x) for x in self._packages.values()}
+        return names.safe(names.member(name), aliases.union(_OF_BASES, taken))
 
     # --- names -----------------------------------------------------------------------------------
 
     def _renamed(self, *paths: str) -> str | None:
-        for path in paths:
+        for local in paths:
+            kind, _, rest = local.partition(":")
+            path = f"{kind}:{self.prefix}{rest}"
             name = self.options.rename.get(path)
             if name is None:
                 continue
@@ -249,7 +313,11 @@ class Planner:
     # --- tables and views ------------------------------------------------------------------------
 
     def _tables(self) -> None:
-        hidden = [x.accessor for x in self.module.tables if not x.public and not x.system]
+        hidden = [
+            f"{self.prefix}{x.accessor}"
+            for x in self.module.tables
+            if not x.public and not x.system
+        ]
         if hidden and not self.options.include_private:
             self.plan.notices.append(
                 f"Skipping private tables during codegen: {', '.join(sorted(hidden))}."
@@ -284,9 +352,7 @@ class Planner:
         if row is None:
             return None
         where = f"table {table.accessor!r}"
-        accessor = self._renamed(f"table:{table.accessor}") or names.safe(
-            names.member(table.accessor)
-        )
+        accessor = self._renamed(f"table:{table.accessor}") or self._free(table.accessor)
         keyed = [x for x in table.unique_columns() if self._hashable(row.fields[x].shape)]
         unique = [] if table.event else keyed
         key = table.primary_key if table.primary_key in unique else None
@@ -294,8 +360,9 @@ class Planner:
         self._handle_names(where, row, unique, indexes)
         indexed = {x.columns[0] for x in table.indexes} | set(table.unique_columns())
         kind = "event table" if table.event else "public table" if table.public else "private table"
+        handle = names.class_name(accessor) + "Table"
         return p.TableItem(
-            accessor, table.name, names.class_name(accessor) + "Table", row, kind, key,
+            accessor, self.prefix + table.name, handle, row, kind, key,
             tuple(unique), tuple(indexes), tuple(sorted(indexed)),
         )  # fmt: skip
 
@@ -337,8 +404,8 @@ class Planner:
         row = None if index is None else self._row(index)
         if row is None:
             return None
-        accessor = self._renamed(f"table:{view.accessor}", f"view:{view.accessor}") or names.safe(
-            names.member(view.accessor)
+        accessor = self._renamed(f"table:{view.accessor}", f"view:{view.accessor}") or self._free(
+            view.accessor
         )
         key = None
         columns = self.module.view_key(view)
@@ -349,9 +416,9 @@ class Planner:
                 key = None
         unique = () if key is None else (key,)
         self._handle_names(f"view {view.accessor!r}", row, list(unique), [])
+        handle = names.class_name(accessor) + "Table"
         return p.TableItem(
-            accessor, view.name, names.class_name(accessor) + "Table", row, "view", key, unique,
-            (), unique,
+            accessor, self.prefix + view.name, handle, row, "view", key, unique, (), unique,
         )  # fmt: skip
 
     def _hashable(self, shape: p.Shape, seen: tuple[str, ...] = ()) -> bool:
@@ -382,24 +449,21 @@ class Planner:
     # --- functions -------------------------------------------------------------------------------
 
     def _reducers(self) -> None:
+        pairs = []
         scheduled = {x.schedule.function for x in self.module.tables if x.schedule is not None}
         for reducer in self.module.reducers:
             if reducer.lifecycle is not None or reducer.private or reducer.name in scheduled:
                 continue
             source = reducer.accessor
-            name = self._renamed(f"reducer:{source}") or names.safe(
-                names.member(source), {"with_options"}
-            )
+            name = self._renamed(f"reducer:{source}") or self._free(source, "with_options")
             args = names.class_name(name)
             if args in ("Reducer", "Reducers"):
                 args += "_"
             params = self._params("reducer", source, args, reducer.params)
-            self.plan.reducers.append(p.ReducerItem(reducer.name, name, args, params))
+            self.plan.reducers.append(p.ReducerItem(self.prefix + reducer.name, name, args, params))
+            pairs.append((source, name))
         reducers = self.plan.reducers
-        shown = [x.accessor for x in self.module.reducers if x.name in {r.wire for r in reducers}]
-        self._distinct(
-            "the database", "reducer", zip(shown, (x.name for x in reducers), strict=True)
-        )
+        self._distinct("the database", "reducer", pairs)
         self._one_class_each("reducer", [(x.args, x.wire) for x in reducers])
 
     def _params(self, kind: str, source: str, owner: str, params: t.Product) -> tuple[p.Field, ...]:
@@ -414,14 +478,14 @@ class Planner:
             if procedure.private:
                 continue
             source = procedure.accessor
-            name = self._renamed(f"procedure:{source}") or names.safe(
-                names.member(source), {"with_options"}
-            )
+            name = self._renamed(f"procedure:{source}") or self._free(source, "with_options")
             pairs.append((source, name))
             owner = names.class_name(name)
             params = self._params("procedure", source, owner, procedure.params)
             returns = self.shape(procedure.returns, owner, "result")
-            self.plan.procedures.append(p.ProcedureItem(procedure.name, name, params, returns))
+            self.plan.procedures.append(
+                p.ProcedureItem(self.prefix + procedure.name, name, params, returns)
+            )
         self._distinct("the database", "procedure", pairs)
 
 

@@ -74,6 +74,7 @@ class _Cleaner:
         flat = {name: payload for section in sections for name, payload in section.items()}
         if len(flat) < len(sections):
             return json
+        inside = flat.pop("Submodules", None)
         flat = self._whole(
             {**flat, "typespace": flat.get("Typespace")},
             "source_name", "source_name", "Types", "Tables", "Reducers", "Procedures", "Views",
@@ -83,7 +84,26 @@ class _Cleaner:
             flat["Typespace"] = typespace
         self._outcomes(flat.get("Reducers"))
         self._schedules(flat.get("Schedules"))
+        if inside is not None:
+            flat["Submodules"] = self._submodules(inside)
         return {"sections": [{name: payload} for name, payload in flat.items()]}
+
+    def _submodules(self, json: Any) -> Any:
+        """Each by itself: what is wrong in one has its name in front."""
+        if not isinstance(json, list):
+            return json
+        found = []
+        for one in json:
+            module = one.get("module") if isinstance(one, dict) else None
+            if not isinstance(module, dict) or "sections" not in module:
+                found.append(one)
+                continue
+            inner = _Cleaner()
+            found.append({**one, "module": inner._sections(module)})
+            self.problems += [
+                f"submodule {_text(one.get('namespace'))}: {x}" for x in inner.problems
+            ]
+        return found
 
     def _whole(
         self, json: dict[str, Any], name: str, inner: str, types: str, tables: str, *functions: str

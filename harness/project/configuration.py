@@ -169,7 +169,7 @@ def _databases(
         raise PlanError(f"{shown}: children are nested deeper than {_DEEPEST}")
     own = {key: value for key, value in entity.items() if key != "children"}
     for key in _TEXTS:
-        if key in own and (not isinstance(own[key], str) or not own[key]):
+        if key in own and (not isinstance(own[key], str) or not own[key] or "\0" in own[key]):
             raise PlanError(f"{shown}: {key} is a text, not {json.dumps(own[key])}")
     given = [key for key in SOURCES if key in own]
     if len(given) > 1:

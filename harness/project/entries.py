@@ -164,7 +164,7 @@ def _entry(one: Mapping[str, Any], where: str, folder: Path, owner: Database) ->
     for key, value in one.items():
         _known(key, tuple(_KEYS), where)
         wanted = _KEYS[key]
-        if not isinstance(value, wanted) or value == "":
+        if not isinstance(value, wanted) or value == "" or "\0" in str(value):
             kind = "true or false" if wanted is bool else "a text"
             raise PlanError(f"{where}: {key} is {kind}, not {json.dumps(value, default=str)}")
         choices = _CHOICES.get(key)

@@ -158,6 +158,15 @@ class TypeDef:
 
 
 @dataclass(frozen=True, slots=True)
+class Submodule:
+    """A module inside another one. Its names are its own: on the wire each is ``namespace.name``,
+    with the namespaces of all modules around it, the outermost first."""
+
+    namespace: str
+    module: ModuleDef
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleDef:
     """Everything that a module declares."""
 
@@ -168,6 +177,7 @@ class ModuleDef:
     procedures: tuple[ProcedureDef, ...] = ()
     views: tuple[ViewDef, ...] = ()
     row_level_security: tuple[str, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
 
     def table(self, name: str) -> TableDef:
         """Raises ``SchemaError`` if there is none of this name."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import SchemaError, WireError
 from harness.wire import schema_raw as raw
 from harness.wire import schema_v9, schema_v10
-from harness.wire.schema import ModuleDef
+from harness.wire.schema import ModuleDef, Submodule
+from harness.wire.schema_submodules import check_depth
 from harness.wire.schema_types import product_to_json as product_to_json
 from harness.wire.schema_types import type_from_json as type_from_json
 from harness.wire.schema_types import type_to_json as type_to_json
 
 
 def to_v9(module: ModuleDef) -> dict[str, Any]:
-    """The V9 form. Accessors, event marks, visibility and view keys have no place in it."""
+    """The V9 form. Accessors, event marks, visibility, view keys and submodules have no place in
+    it."""
     json: dict[str, Any] = raw.json(raw.ModuleV9).to_json(schema_v9.to_v9(module))
     return json
 
@@ -25,6 +28,9 @@ def to_v10(module: ModuleDef) -> dict[str, Any]:
         {name: raw.json(raw.SECTIONS[name]).to_json(payload)}
         for name, payload in schema_v10.filled(module).items()
     ]
+    if module.submodules:
+        inside = [{"namespace": x.namespace, "module": to_v10(x.module)} for x in module.submodules]
+        sections.append({raw.SUBMODULES: inside})
     return {"sections": sections}
 
 
@@ -48,11 +54,40 @@ def from_json(json: Any, warnings: list[str] | None = None) -> ModuleDef:
                 f"a module definition {version!r} is not known; V9 and V10 are: update the harness"
             )
     if "sections" in json:
-        return schema_v10.from_v10(_sections(json["sections"], warnings))
+        return _from_v10(json, warnings, 0)
     try:
         return schema_v9.from_v9(raw.json(raw.ModuleV9).from_json(json))
     except WireError as error:
         raise SchemaError(f"the module definition V9 is malformed: {error}") from error
+
+
+def _from_v10(json: Any, warnings: list[str] | None, depth: int) -> ModuleDef:
+    check_depth(depth)
+    if not isinstance(json, dict) or "sections" not in json:
+        raise SchemaError('a submodule is an object such as {"sections": [{"Name": payload}]}')
+    found = _sections(json["sections"], warnings)
+    inside = found.pop(raw.SUBMODULES, [])
+    module = schema_v10.from_v10(found)
+    if not inside:
+        return module
+    submodules = tuple(
+        Submodule(namespace, _from_v10(inner, warnings, depth + 1)) for namespace, inner in inside
+    )
+    return replace(module, submodules=submodules)
+
+
+def _submodules(json: Any) -> list[tuple[str, Any]]:
+    """Each namespace, and the module in it as JSON."""
+    if not isinstance(json, list):
+        raise SchemaError(f"the section {raw.SUBMODULES} is malformed: it is a list")
+    for one in json:
+        if not isinstance(one, dict) or one.keys() != {"namespace", "module"}:
+            raise SchemaError(
+                f"the section {raw.SUBMODULES} is malformed: it has objects of namespace and module"
+            )
+        if not isinstance(one["namespace"], str):
+            raise SchemaError(f"the section {raw.SUBMODULES} is malformed: a namespace is a text")
+    return [(one["namespace"], one["module"]) for one in json]
 
 
 def _sections(json: Any, warnings: list[str] | None) -> dict[str, Any]:
@@ -63,6 +98,9 @@ def _sections(json: Any, warnings: list[str] | None) -> dict[str, Any]:
         ((name, payload),) = section.items()
         if name in found:
             raise SchemaError(f"the section {name} stands twice in the module definition")
+        if name == raw.SUBMODULES:
+            found[name] = _submodules(payload)
+            continue
         if name not in raw.SECTIONS:
             if warnings is not None:
                 warnings.append(f"the section {name} of the module definition is not used")

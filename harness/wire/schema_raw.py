@@ -322,6 +322,9 @@ SECTIONS: dict[str, Any] = {
     "ViewPrimaryKeys": list[ViewPrimaryKey],
 }
 
+#: A section of modules, which contain sections: read and written by hand.
+SUBMODULES = "Submodules"
+
 # --- codecs, made when first asked for -----------------------------------------------------------
 
 

@@ -299,12 +299,22 @@ def test_stale_files_are_asked_about(
         ("~", "cannot be a folder for generated files"),
         ("file", "is a file; name another folder with -o"),
         ("file/below", "is a file; name another folder with -o"),
+        ("..", "cannot be a folder for generated files"),
+        ("project", "cannot be a folder for generated files"),
+        ("upwards", "cannot be a folder for generated files"),
+        ("nothing", "is a link to nothing; name another folder with -o"),
+        ("itself", "Too many levels of symbolic links; name another folder with -o"),
+        ("x" * 300, "File name too long; name another folder with -o"),
     ],
 )
 def test_folders_that_will_not_do(
     folder: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("file").touch()
+    Path("upwards").symlink_to("..")
+    Path("project").symlink_to(".")
+    Path("nothing").symlink_to("nowhere")
+    Path("itself").symlink_to("itself")
     folder = str(Path.home()) if folder == "~" else folder
     assert generate("--module-def", definition(), "-o", folder) == 1
     told = capsys.readouterr().err
@@ -339,6 +349,57 @@ def test_permissions_are_those_of_other_files() -> None:
     Path("plain").touch()
     mode = stat.S_IMODE(os.stat("plain").st_mode)
     assert {stat.S_IMODE(os.stat(f"module_bindings/{x}").st_mode) for x in FILES} == {mode}
+
+
+def test_packages_of_submodules(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are folders: written, checked and deleted with what is around them."""
+    Path("outer.json").write_text(json.dumps(schemas.v10(schemas.submodules())))
+    assert generate("--module-def", "outer.json", "--check") == 1
+    assert not Path("module_bindings").exists()
+    assert generate("--module-def", "outer.json") == 0
+    assert "lib/auth_lib/types.py" in files()
+    assert generate("--module-def", "outer.json", "--format", "auto", "--check") == 0
+    Path("module_bindings/lib/.types.py.harness-tmp").write_text("half")
+    Path("module_bindings/lib/types.py").unlink()
+    assert generate("--module-def", "outer.json") == 0
+    assert "1 files written" in capsys.readouterr().out
+    assert [x for x in files() if "tmp" in x] == []
+    Path("module_bindings/lib/mine.txt").touch()
+    assert generate("--module-def", definition(), "--delete") == 0
+    assert files() == [*FILES[:2], "lib/mine.txt", *FILES[2:]]
+
+
+def test_a_folder_of_a_submodule_that_leads_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("outer.json").write_text(json.dumps(schemas.v10(schemas.submodules())))
+    Path("module_bindings").mkdir()
+    Path("elsewhere").mkdir()
+    Path("module_bindings/lib").symlink_to(Path("elsewhere").resolve())
+    assert generate("--module-def", "outer.json") == 1
+    assert "module_bindings/lib is no ordinary folder; move it away" in capsys.readouterr().err
+    assert list(Path("elsewhere").iterdir()) == []
+    Path("module_bindings/lib").unlink()
+    Path("module_bindings/lib").touch()
+    assert generate("--module-def", "outer.json") == 1
+    assert files() == ["lib"]
+
+
+def test_a_failure_leaves_no_folder_of_a_submodule(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("outer.json").write_text(json.dumps(schemas.v10(schemas.submodules())))
+    assert generate("--module-def", definition()) == 0
+    before = texts()
+    real = Path.replace
+
+    def broken(self: Path, target: Path) -> Path:
+        if str(self).endswith("lib9/.types.py.harness-tmp"):
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", broken)
+    assert generate("--module-def", "outer.json") == 130
+    assert texts() == before
+    assert [x for x in Path("module_bindings").iterdir() if x.is_dir()] == []
 
 
 # --- what is told ---------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def table(name: str, row: int, key: int | None = None, **parts: Any) -> s.TableD
     return s.TableDef(name, name, row, key, **{"public": True, **parts})
 
 
-def reducer(name: str, **params: t.Type) -> s.ReducerDef:
+def reducer(name: str, /, **params: t.Type) -> s.ReducerDef:
     return s.ReducerDef(name, name, t.product(**params))
 
 
@@ -181,6 +181,38 @@ def keywords() -> s.ModuleDef:
     )
 
 
+def submodules() -> s.ModuleDef:
+    """Modules in modules: the same names again, names that Python has, nothing at all."""
+    item = t.product(id=t.U64, owner=t.IDENTITY, kind=t.Ref(1), next=t.option(t.Ref(0)))
+    deepest = definition(
+        ("Item", t.product(token=t.STRING)),
+        tables=(table("items", 0, 0),),
+        reducers=(reducer("forget", item=t.Ref(0)),),
+    )
+    lib = definition(
+        ("Item", item),
+        ("Kind", t.sum_of(Plain=t.UNIT, Named=t.STRING)),
+        tables=(
+            table("items", 0, 0, indexes=(s.IndexDef("i", "by_owner", BTREE, (1,)),)),
+            table("hidden", 0, public=False),
+        ),
+        reducers=(reducer("add", item=t.Ref(0)), reducer("tick")),
+        procedures=(s.ProcedureDef("count", "count", t.product(of=t.Ref(1)), t.U64),),
+        views=(s.ViewDef("mine", "mine", 0, True, False, t.UNIT, t.Array(t.Ref(0)), ("id",)),),
+        submodules=(s.Submodule("authLib", deepest),),
+    )
+    functions = definition(reducers=(reducer("run", **{"class": t.U8}),))
+    return definition(
+        ("User", t.product(id=t.U64, name=t.STRING)),
+        tables=(table("user", 0, 0),),
+        reducers=(reducer("set_name", name=t.STRING),),
+        submodules=(
+            s.Submodule("lib", lib), s.Submodule("types", functions), s.Submodule("lib10", empty()),
+            s.Submodule("lib9", deepest), s.Submodule("class", deepest),
+        ),
+    )  # fmt: skip
+
+
 SCHEMAS = {
     "chat": chat,
     "bench": bench,
@@ -189,9 +221,10 @@ SCHEMAS = {
     "module_test": module_test,
     "keywords": keywords,
     "sdk_test": sdk_test.definition,
+    "submodules": submodules,
 }
 #: Those whose whole output stands in goldens.
-GOLDENS = ("chat", "empty", "every_nesting", "module_test", "keywords")
+GOLDENS = ("chat", "empty", "every_nesting", "module_test", "keywords", "submodules")
 
 
 def made(module: s.ModuleDef, row_class: str = "msgspec", **options: Any) -> Package:
@@ -200,8 +233,8 @@ def made(module: s.ModuleDef, row_class: str = "msgspec", **options: Any) -> Pac
 
 
 def write(found: Package, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in found.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(text.encode())
     return folder
 

@@ -99,6 +99,8 @@ from typing import assert_never
 from chat_bindings import DbConnection, EventContext, Message, Reducer, User, query
 from chat_bindings import reducers as r
 from every_nesting_bindings import Tree, TreeEmpty, TreeLeaf, TreeNode
+from submodules_bindings import DbConnection as SubConnection, lib, query as sub_query
+from submodules_bindings.lib import Item
 
 
 def total(tree: Tree) -> int:
@@ -142,6 +144,19 @@ def use(conn: DbConnection) -> None:
     conn.subscribe(query.user.where(lambda u: u.identity == 5))  # !
     conn.subscribe(query.message.where(lambda m: (m.text == "a") & (m.text != "b")))
     row: Message = next(iter(conn.db.user))  # !
+
+
+def inside(conn: SubConnection) -> None:
+    item: Item | None = conn.db.lib.items.id.find(5)
+    conn.db.lib.items.id.find("x")  # !
+    conn.db.lib.itms  # !
+    conn.db.lib.auth_lib.items.on_insert(lambda ctx, row: print(row.token, ctx.db.lib.items))
+    conn.db.lib.auth_lib.items.on_insert(lambda ctx, row: print(row.id))  # !
+    conn.reducers.lib.add(5)  # !
+    conn.reducers.lib.auth_lib.forget(lib.auth_lib.Item("x"))
+    conn.reducers.lib.auth_lib.forget(item)  # !
+    conn.subscribe(sub_query.lib.items.where(lambda i: i.id > 5))
+    conn.subscribe(sub_query.lib.items.where(lambda i: i.kind == 5))  # !
 
 
 def describe(call: Reducer) -> str:

@@ -23,7 +23,10 @@ def test_the_package_is_as_it_was(name: str) -> None:
         if file != "py.typed":
             assert text == (FOLDER / name / file).read_text("utf-8"), file
     assert sorted(found.files) == sorted(
-        [*(x.name for x in (FOLDER / name).glob("*.py")), "py.typed"]
+        [
+            *(x.relative_to(FOLDER / name).as_posix() for x in (FOLDER / name).rglob("*.py")),
+            "py.typed",
+        ]
     )
 
 
@@ -69,4 +72,5 @@ if __name__ == "__main__":
         (FOLDER / golden).mkdir(parents=True, exist_ok=True)
         for file_name, content in files.items():
             if file_name != "py.typed":
+                (FOLDER / golden / file_name).parent.mkdir(exist_ok=True)
                 (FOLDER / golden / file_name).write_bytes(content.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import operator
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ WORDS = [
 NAMES = st.sampled_from(WORDS)
 #: Names that are none, rarely: each of them makes the schema invalid.
 BROKEN = st.one_of(NAMES, NAMES, NAMES, NAMES, st.text(max_size=6))
+#: How many submodules there are: mostly none, so that they end.
+FEW = [0, 0, 0, 0, 1, 2]
 SIMPLE: list[t.Type] = [
     *(t.Scalar(kind) for kind in t.Kind), t.IDENTITY, t.CONNECTION_ID, t.UUID, t.TIMESTAMP,
     t.TIME_DURATION, t.SCHEDULE_AT, t.BYTES, t.UNIT, t.NEVER,
@@ -75,6 +78,10 @@ def modules(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> s.ModuleD
         tuple(schemas.reducer(name, **found) for name, found in reducers.items()),
         tuple(s.TypeDef((), label, place) for place, label in enumerate(labels)),
         tuple(s.ProcedureDef("proc", "proc", t.UNIT, x) for x in draw(st.lists(some, max_size=1))),
+        submodules=tuple(
+            s.Submodule(draw(names), draw(modules(names)))
+            for _ in range(draw(st.sampled_from(FEW)))
+        ),
     )  # fmt: skip
 
 
@@ -96,7 +103,7 @@ def tried(module: s.ModuleDef, row_class: str) -> bool:
         for reducer in made.REMOTE_MODULE.reducers:
             made.REMOTE_MODULE.encoder(reducer.args)
         for table in made.REMOTE_MODULE.tables:
-            getattr(made.query, table.accessor).to_sql()
+            operator.attrgetter(table.accessor)(made.query).to_sql()
         assert set(made.__all__) >= {"DbConnection", "query"}
     assert package(schemas.v10(module), Options(row_class)).files == found.files
     return True

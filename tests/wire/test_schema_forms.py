@@ -22,6 +22,7 @@ from harness.wire import schema as s
 from harness.wire import schema_bsatn, schema_json
 from harness.wire import schema_raw as raw
 from harness.wire import types as t
+from harness.wire.schema_submodules import DEEPEST, joined
 from tests.wire.test_schema import MODULE
 
 # --- random definitions ---------------------------------------------------------------------------
@@ -115,6 +116,7 @@ def modules(draw: st.DrawFn) -> s.ModuleDef:
             for i, names in enumerate(named("view"))
         ),
         tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
+        (s.Submodule(draw(_NAMES), draw(modules())),) if draw(st.integers(0, 3)) == 3 else (),
     )  # fmt: skip
 
 
@@ -126,6 +128,7 @@ def v9_of(module: s.ModuleDef) -> s.ModuleDef:
 
     return dataclasses.replace(
         module,
+        submodules=(),
         tables=plain(module.tables, event=False),
         reducers=plain(module.reducers, private=False),
         procedures=plain(module.procedures, private=False),
@@ -179,17 +182,91 @@ def test_the_bytes_of_v10() -> None:
     )  # fmt: skip
 
 
+def test_the_bytes_of_a_submodule() -> None:
+    inner = s.ModuleDef(t.Typespace(), submodules=(s.Submodule("b", s.ModuleDef(t.Typespace())),))
+    module = s.ModuleDef(t.Typespace(), submodules=(s.Submodule("a", inner),))
+    empty = "00000000000100000000020000000003000000000900"
+    assert schema_bsatn.to_bsatn_v10(module).hex() == (
+        "02" "06000000" + empty
+        # one of the name a, which has one of the name b
+        + "0e" "01000000" "01000000" "61" "06000000" + empty
+        + "0e" "01000000" "01000000" "62" "05000000" + empty
+    )  # fmt: skip
+
+
+def test_submodules_inside_of_too_many_others() -> None:
+    module = s.ModuleDef(t.Typespace())
+    for _ in range(DEEPEST):
+        module = s.ModuleDef(t.Typespace(), submodules=(s.Submodule("x", module),))
+    deeper = s.ModuleDef(t.Typespace(), submodules=(s.Submodule("x", module),))
+    for write, read in (
+        (schema_json.to_v10, schema_json.from_json),
+        (schema_bsatn.to_bsatn_v10, schema_bsatn.from_bsatn),
+    ):
+        assert read(write(module)) == module  # type: ignore[operator, arg-type]  # each its own
+        with pytest.raises(SchemaError, match="submodules are nested deeper than 16"):
+            read(write(deeper))  # type: ignore[operator, arg-type]  # each its own
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ({}, "the section Submodules is malformed: it is a list"),
+        ([{"namespace": "a"}], "it has objects of namespace and module"),
+        ([{"namespace": 5, "module": {"sections": []}}], "a namespace is a text"),
+        ([{"namespace": "a", "module": {"V10": {}}}], "a submodule is an object such as"),
+        ([{"namespace": "a", "module": {"sections": [{"Types": 5}]}}], "Types is malformed"),
+    ],
+)
+def test_submodules_that_are_none(payload: Any, said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        schema_json.from_json({"sections": [{"Submodules": payload}]})
+
+
+def test_joined_types_and_names_are_those_on_the_wire() -> None:
+    table = s.TableDef("items", "Items", 0, schedule=s.ScheduleDef("x", "items", 0, "tick"))
+    inner = s.ModuleDef(
+        t.Typespace((t.product(next=t.option(t.Ref(0)), many=t.Array(t.Ref(1))), t.sum_of(A=t.U8))),
+        (table,),
+        (s.ReducerDef("tick", "Tick", t.product(item=t.Ref(0))),),
+        (s.TypeDef(("Scope",), "Item", 0),),
+        (s.ProcedureDef("p", "P", t.product(a=t.Ref(1)), t.Ref(0)),),
+        (s.ViewDef("v", "V", 0, True, True, t.UNIT, t.Array(t.Ref(0))),),
+    )
+    middle = s.ModuleDef(t.Typespace((t.U8,)), submodules=(s.Submodule("sub", inner),))
+    outer = s.ModuleDef(
+        t.Typespace((t.product(x=t.U8),)), (s.TableDef("own", "own", 0),),
+        submodules=(s.Submodule("lib", middle),),
+    )  # fmt: skip
+    found = joined(outer)
+    assert [(x.name, x.accessor, x.row) for x in found.tables] == [
+        ("own", "own", 0), ("lib.sub.items", "lib.sub.Items", 2),
+    ]  # fmt: skip
+    schedule = found.tables[1].schedule
+    assert schedule is not None
+    assert (schedule.table, schedule.function) == ("lib.sub.items", "lib.sub.tick")
+    assert found.typespace.types[2:] == (
+        t.product(next=t.option(t.Ref(2)), many=t.Array(t.Ref(3))), t.sum_of(A=t.U8),
+    )  # fmt: skip
+    assert found.reducers[0] == s.ReducerDef(
+        "lib.sub.tick", "lib.sub.Tick", t.product(item=t.Ref(2))
+    )
+    assert found.types == (s.TypeDef(("lib", "sub", "Scope"), "Item", 2),)
+    assert (found.procedures[0].name, found.procedures[0].returns) == ("lib.sub.p", t.Ref(2))
+    assert (found.views[0].name, found.views[0].returns) == ("lib.sub.v", t.Array(t.Ref(2)))
+
+
 SECTIONS = {
     b"\x0b" + bytes(4): "the section HttpHandlers of a binary module definition is not read",
-    b"\x0e" + bytes(4): "the section Submodules of a binary module definition is not read",
     b"\x63" + bytes(4): "the section tag 99 of a binary module definition is not read",
     b"\x01" + bytes(4) + b"\x01" + bytes(4): "the section Types stands twice",
+    b"\x0e" + bytes(4) + b"\x0e" + bytes(4): "the section Submodules stands twice",
 }
 
 
 @pytest.mark.parametrize("sections", SECTIONS)
 def test_sections_that_are_not_read(sections: bytes) -> None:
-    count = 2 if sections[0] == 1 else 1
+    count = len(sections) // 5
     with pytest.raises(SchemaError, match=SECTIONS[sections]):
         schema_bsatn.from_bsatn(b"\x02" + struct.pack("<I", count) + sections)
 
@@ -269,6 +346,8 @@ def test_sections_have_the_tags_of_the_official_client() -> None:
     theirs = [x for x in _official()["RawModuleDefV10Section"] if x != "return"]
     tags = {name: theirs.index(name) for name in raw.SECTIONS}
     assert tags == schema_bsatn._TAGS
+    assert theirs.index(raw.SUBMODULES) == schema_bsatn._SUBMODULES
+    assert _official()["RawSubmoduleV10"] == ["namespace", "module"]
     assert [x for x in _official()["RawModuleDef"] if x != "return"] == [
         "V8BackCompat",
         "V9",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from harness.client.names import nearest
 from harness.client.typed.pending import Pending
@@ -59,21 +59,26 @@ class _Functions:
     """Base of generated ``Reducers`` and ``Procedures``."""
 
     _kind = "function"
+    _submodules: ClassVar[Mapping[str, type[_Functions]]] = {}
 
     def __init__(self, connection: DbConnectionBase[Any]) -> None:
         self._connection = connection
         self._timeout_s: float | None = None
+        for name, functions in self._submodules.items():
+            setattr(self, name, functions(connection))
 
     def with_options(self, *, timeout: float | None = None) -> Self:
         """The same functions, whose calls fail with ``CallTimeout`` after so many seconds."""
         other = copy.copy(self)
         other._timeout_s = timeout
+        for name in self._submodules:
+            setattr(other, name, getattr(self, name).with_options(timeout=timeout))
         return other
 
     if not TYPE_CHECKING:  # a type checker must not believe in every name
 
         def __getattr__(self, name: str) -> Any:
-            known = [x for x in vars(type(self)) if not x.startswith("_")]
+            known = [x for x in (*vars(type(self)), *vars(self)) if not x.startswith("_")]
             raise AttributeError(nearest(self._kind, name, known))
 
 

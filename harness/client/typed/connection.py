@@ -26,6 +26,7 @@ from harness.client.typed.subscribing import SubscriptionBuilder, SubscriptionHa
 from harness.client.typed.tables import TablesBase, end_all
 from harness.errors import ConnectionLost, HarnessError, LocalProtocolError, SchemaError
 from harness.protocol import events as protocol_events
+from harness.wire.schema_submodules import joined
 from harness.wire.values import ConnectionId, Identity
 
 if TYPE_CHECKING:
@@ -253,12 +254,18 @@ class DbConnectionBase(Generic[Ctx]):
         """What is not as generated; None if the server does not say."""
         from harness.client.typed.likeness import differences
 
+        known = self._remote.module.definition
+        # V9, which every server knows, says nothing of submodules; names of what is in them have
+        # dots.
+        named = [x.name for x in known.tables] + [x.name for x in known.reducers]
+        named += [x.name for x in known.procedures]
+        version = 10 if any("." in name for name in named) else 9
         try:
-            served = await self._settings.way.schema()
+            served = joined(await self._settings.way.schema(version))
         except HarnessError as error:
             _LOG.debug("the schema could not be compared: %s", error)
             return None
-        return differences(self._remote.module.definition, served)
+        return differences(known, served)
 
     async def _judge(self, found: list[str] | None) -> None:
         """Raises ``SchemaError`` if the schema has to be the same and is not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from harness.client.cache import TableCache
 from harness.client.names import nearest
@@ -125,11 +125,23 @@ else:
 
 
 class TablesBase:
-    """Base of the generated ``Tables``: ``conn.db``, a handle for each table."""
+    """Base of the generated ``Tables``: ``conn.db``, a handle for each table.
+
+    Handles of a submodule's tables come with its name in front, and are in an object of their own.
+    """
+
+    _submodules: ClassVar[Mapping[str, type[TablesBase]]] = {}
 
     def __init__(self, handles: Mapping[str, Watched]) -> None:
+        inside: dict[str, dict[str, Watched]] = {name: {} for name in self._submodules}
         for name, handle in handles.items():
-            setattr(self, name, handle)
+            submodule, dot, rest = name.partition(".")
+            if dot:
+                inside[submodule][rest] = handle
+            else:
+                setattr(self, name, handle)
+        for name, own in inside.items():
+            setattr(self, name, self._submodules[name](own))
 
     if not TYPE_CHECKING:  # a type checker must not believe in every name
 

@@ -13,7 +13,11 @@ BANNER = (
 
 
 def render(plan: p.Plan) -> dict[str, str]:
-    """Text by file name."""
+    """Text by file name; those of submodules are in folders of their names."""
+    return {**_package(plan), "py.typed": ""}
+
+
+def _package(plan: p.Plan) -> dict[str, str]:
     bodies = {
         "__init__.py": package.render(plan),
         "_schema.py": schema.render(plan),
@@ -24,4 +28,6 @@ def render(plan: p.Plan) -> dict[str, str]:
         "types.py": types.render(plan),
     }
     files = {name: f"{BANNER}\n{body}" for name, body in bodies.items()}
-    return {**files, "py.typed": ""}
+    for inner in plan.submodules:
+        files |= {f"{inner.name}/{name}": text for name, text in _package(inner.plan).items()}
+    return files

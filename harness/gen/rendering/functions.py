@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from harness.gen import plan as p
 from harness.gen.layout import call, docstring, file, guarded, quoted, render, union
+from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import BUILTINS, annotation, head, needed
 from harness.gen.rendering.types import fields_class
 
@@ -13,11 +14,15 @@ from harness.gen.rendering.types import fields_class
 def reducers(plan: p.Plan) -> str:
     items = plan.reducers
     blocks = [guarded(_args_class(plan, item)) for item in sorted(items, key=lambda x: x.args)]
-    names = [item.args for item in items]
+    inner = submodules.with_any(plan, lambda x: x.reducers)
+    names = [item.args for item in items] + [f"{x.alias}.Reducer" for x in inner]
     alias = union("Reducer", names) if names else "Reducer: TypeAlias = _t.Never"
     builtins = "_b." if BUILTINS.intersection(x.name for x in items) else ""
     methods = [_method(item, builtins) for item in items]
-    blocks += [guarded(alias), guarded(_class("Reducers", "ReducersBase", "reducer", methods))]
+    blocks += [
+        guarded(alias),
+        guarded(_class("Reducers", "ReducersBase", "reducer", methods, inner)),
+    ]
     body = "\n\n\n".join(blocks)
     standard, other = needed(body), []
     if "@dataclass" in body:
@@ -29,6 +34,7 @@ def reducers(plan: p.Plan) -> str:
     if "_t." in body:
         other.append("from harness.client import types as _t")
     local = ["from . import types as _types"] if "_types." in body else []
+    local += submodules.local(submodules.imported("reducers", inner))
     return file(head(standard, other, local), blocks)
 
 
@@ -82,15 +88,27 @@ def procedures(plan: p.Plan) -> str:
         )
         first = render(call(item.name, *params), 4, "def ", f" -> _c.Call[{returns}]:")
         methods.append(f"{first}\n{render(values, 8, 'return ')}")
-    body = guarded(_class("Procedures", "ProceduresBase", "procedure", methods))
+    inner = submodules.with_any(plan, lambda x: x.procedures)
+    body = guarded(_class("Procedures", "ProceduresBase", "procedure", methods, inner))
     ours = ["from harness.client import typed as _c"]
     if "_t." in body:
         ours.append("from harness.client import types as _t")
     local = ["from . import types as _types"] if "_types." in body else []
+    local += submodules.local(submodules.imported("procedures", inner))
     standard = [*needed(body), "from typing import final"]
     return file(head(standard, ours, local), [body])
 
 
-def _class(name: str, base: str, kind: str, methods: list[str]) -> str:
-    doc = docstring([f"A method for each {kind}; what it returns is awaited."])
-    return "\n\n".join(["\n".join(["@final", f"class {name}(_c.{base}):", doc]), *methods])
+def _class(
+    name: str, base: str, kind: str, methods: list[str], inner: list[p.SubmoduleItem]
+) -> str:
+    lines = [f"A method for each {kind}; what it returns is awaited."]
+    notes = submodules.notes(inner)
+    doc = docstring([*lines, "", *notes] if notes else lines)
+    top = "\n".join(["@final", f"class {name}(_c.{base}):", doc])
+    parts = [
+        "\n".join(x)
+        for x in (submodules.members(inner, name), submodules.classes(inner, name))
+        if x
+    ]
+    return "\n\n".join([top, *parts, *methods])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from harness.client.query import comparable
 from harness.gen import plan as p
-from harness.gen.layout import Group, Pair, docstring, file, guarded, quoted, subscript
+from harness.gen.layout import Expr, Group, Pair, docstring, file, guarded, quoted, subscript
 from harness.gen.layout import render as text
+from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import annotation, head, needed, prefix_for
 from harness.wire import types as t
 
@@ -16,7 +17,11 @@ def render(plan: p.Plan) -> str:
         text(subscript("_q.Query", f"_types.{x.row.name}", x.cols), 4, f"{x.accessor}: ")
         for x in plan.tables
     ]
-    doc = docstring(["A query for each table and view: all its rows."])
+    inner = plan.submodules
+    lines += submodules.members(inner, "Query")
+    notes = submodules.notes(inner)
+    said = ["A query for each table and view: all its rows."]
+    doc = docstring([*said, "", *notes] if notes else said)
     blocks.append(
         guarded(
             "\n".join(
@@ -25,13 +30,17 @@ def render(plan: p.Plan) -> str:
         )
     )
     classes = Group("{", tuple(Pair(f"{quoted(x.accessor)}: ", x.cols) for x in plan.tables), "}")
-    blocks.append(text(Group("Query(", ("MODULE", classes)), 0, "query: Final = "))
+    given: list[Expr] = ["MODULE", classes]
+    if inner:
+        given.append(submodules.mapping(inner, "query"))
+    blocks.append(text(Group("Query(", tuple(given)), 0, "query: Final = "))
     body = "\n\n\n".join(blocks)
     ours = ["from harness.client import query as _q"]
     if "_t." in body:
         ours.append("from harness.client import types as _t")
     local = ["from . import types as _types"] if "_types." in body else []
-    local.append("from ._schema import MODULE")
+    others = submodules.imported("queries", inner)
+    local += submodules.local(["from ._schema import MODULE", *others])
     standard = [*needed(body), "from typing import Final, final"]
     return file(head(standard, ours, local), blocks)
 

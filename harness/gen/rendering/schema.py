@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.gen import plan as p
 from harness.gen.layout import Expr, Group, Pair, call, quoted, row, series
 from harness.gen.layout import render as text
+from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import described, field, head
 
 
@@ -18,22 +19,23 @@ def render(plan: p.Plan) -> str:
         ),
         "}",
     )
-    body = text(
-        call(
-            "_s.module",
-            Pair("types=", types),
-            Pair("tables=", series(map(_table, plan.tables))),
-            Pair("reducers=", series(map(_reducer, plan.reducers))),
-            Pair("procedures=", series(map(_procedure, plan.procedures))),
-        ),
-        0,
-        "MODULE = ",
-    )
+    parts: list[Expr] = [
+        Pair("types=", types),
+        Pair("tables=", series(map(_table, plan.tables))),
+        Pair("reducers=", series(map(_reducer, plan.reducers))),
+        Pair("procedures=", series(map(_procedure, plan.procedures))),
+    ]
+    inner = plan.submodules
+    if inner:
+        each = (Pair(f"{quoted(x.name)}: ", x.alias) for x in inner)
+        parts.append(Pair("submodules=", Group("{", tuple(each), "}")))
+    body = text(call("_s.module", *parts), 0, "MODULE = ")
     local = [
         f"from . import {name} as _{name}"
         for name in ("reducers", "tables", "types")
         if f"_{name}." in body
     ]
+    local += submodules.local(submodules.imported("_schema", inner, "MODULE"))
     return f"{head(['from harness.client import schema as _s'], local)}\n{body}\n"
 
 

@@ -6,6 +6,7 @@ from harness.client.tables import free_name
 from harness.gen import plan as p
 from harness.gen.layout import call, docstring, file, guarded, subscript
 from harness.gen.layout import render as text_of
+from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import annotation, head, needed, renamed
 
 _BASES = {"event table": "EventTable"}
@@ -14,8 +15,14 @@ _BASES = {"event table": "EventTable"}
 def render(plan: p.Plan) -> str:
     blocks = [guarded(_handle(table)) for table in plan.tables]
     lines = [f"    {table.accessor}: {table.handle}" for table in plan.tables]
+    inner = plan.submodules
+    lines += submodules.members(inner, "Tables")
+    known = submodules.classes(inner, "Tables")
     doc = ["", *lines] if lines else []
-    text = docstring(["A handle for each table and view."])
+    doc += ["", *known] if known else []
+    notes = submodules.notes(inner)
+    said = ["A handle for each table and view."]
+    text = docstring([*said, "", *notes] if notes else said)
     blocks.append(guarded("\n".join(["@final", "class Tables(_c.TablesBase):", text, *doc])))
     body = "\n\n\n".join(blocks)
     ours = ["from harness.client import typed as _c"]
@@ -26,10 +33,12 @@ def render(plan: p.Plan) -> str:
     if plan.tables:
         standard.append("from typing import TYPE_CHECKING, final")
         local = ["from . import types as _types"]
-        later = "\nif TYPE_CHECKING:\n    from . import EventContext\n"
+        dots = "." * (plan.depth + 1)
+        later = f"\nif TYPE_CHECKING:\n    from {dots} import EventContext\n"
     else:
         standard.append("from typing import final")
         local, later = [], ""
+    local += submodules.local(submodules.imported("tables", inner))
     return file(head(standard, ours, local) + later, blocks)
 
 
