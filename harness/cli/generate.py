@@ -126,7 +126,9 @@ def generate(
             for notice in one.package.notices:
                 click.echo(notice)
         if check or dry_run:
-            changed = report.compared(one.placement, one.package, check=check, as_json=as_json)
+            changed = report.compared(
+                one.placement, one.package, check=check, keep=keep_stale, as_json=as_json
+            )
             code = max(code, changed)
             continue
         placing.write(one.placement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,18 @@ def stale(placement: Placement, *, delete: bool, keep: bool, as_json: bool) -> b
     return True
 
 
-def compared(placement: Placement, found: Package, *, check: bool, as_json: bool) -> int:
-    """Say what would change; with ``check`` a change is exit code 1."""
+def compared(
+    placement: Placement, found: Package, *, check: bool, keep: bool, as_json: bool
+) -> int:
+    """Say what would change; with ``check`` a change is exit code 1. Stale files that are to be
+    kept are none."""
     from harness.gen import placing
 
+    facts = _facts(placement, found, deleted=False)
+    placement = replace(placement, stale=[]) if keep else placement
     code = 1 if check and not placement.nothing else 0
     if as_json:
-        click.echo(json.dumps(_facts(placement, found, deleted=False)))
+        click.echo(json.dumps(facts))
         return code
     for line in placing.differences(placement):
         click.echo(line)

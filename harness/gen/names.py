@@ -53,9 +53,12 @@ def member(name: str) -> str:
     name = unicodedata.normalize("NFKC", name)
     if not (name.isidentifier() and name == name.lower()):
         name = "_".join(word.lower() for word in words(name)) or "_"
-    if name.startswith("__") and not name.endswith("__"):
-        name = "_" + name.lstrip("_")  # two underscores are mangled in a class
-    return name
+    return single(name)
+
+
+def single(name: str) -> str:
+    """With one underscore in front, not two: such names are mangled in a class, or Python's own."""
+    return "_" + name.lstrip("_") if name.startswith("__") else name
 
 
 def safe(name: str, taken: frozenset[str] | set[str] = frozenset()) -> str:
@@ -81,3 +84,9 @@ def constant(name: str) -> str:
     """A member of an enum: ``UPPER_SNAKE``, which nothing that enums have of their own is."""
     found = "_".join(word.upper() for word in words(unicodedata.normalize("NFKC", name)))
     return safe(found or "_")
+
+
+def spelt(name: str) -> str:
+    """A member of an enum as the module spells it, unless enums have that for themselves."""
+    name = safe(single(unicodedata.normalize("NFKC", name)), {"mro", "name", "value"})
+    return name + "_" if name.startswith("_") and name.endswith("_") else name

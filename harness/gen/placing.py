@@ -133,10 +133,10 @@ def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Pla
         if path.is_symlink() or not path.is_file():
             raise PlanError(f"{path} is no ordinary file; move it away")
         before = store.read(path)
-        if before == text.encode():
+        if before == text.encode() or not text:  # a mark: somebody may have more to say in it
             found.same.append(name)
             continue
-        if not force and text and not _ours(before):
+        if not force and not _ours(before):
             foreign.append(str(path))
         found.written[name] = text
     if foreign:

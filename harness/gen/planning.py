@@ -39,7 +39,7 @@ _OF_BASES = frozenset(
 )
 _REMEDY = "rename one in the module, or in [tool.harness.rename]"
 #: Modules import these by name.
-_IN_TYPES = frozenset({"TypeAlias"})
+_IN_TYPES = frozenset({"TypeAlias", "attrs", "dataclass", "final"})
 _SPECIAL = {*v.SPECIAL, t.UUID, t.BYTES, t.UNIT, t.NEVER, t.SCHEDULE_AT}
 
 
@@ -88,6 +88,7 @@ class Planner:
                 self._names[type_.type] = renamed
         for type_ in sorted(self.module.types, key=lambda x: self._names[x.type]):
             self._claim(self._names[type_.type], f"type {self._sources[type_.type]!r}")
+        self._more_than_capitals()
         for type_ in sorted(self.module.types, key=lambda x: self._names[x.type]):
             self._named(type_.type)
         self._tables()
@@ -164,7 +165,7 @@ class Planner:
             if name is None:
                 continue
             self._unused.discard(path)
-            if not name.isidentifier() or names.safe(name) != name:
+            if not name.isidentifier() or names.safe(names.single(name)) != name:
                 self.problems.append(f"rename: {name!r} for {path!r} cannot be a name of Python")
             return name
         return None
@@ -177,6 +178,19 @@ class Planner:
         elif name in _IN_TYPES:
             self.problems.append(f"{what} cannot be the class {name!r}: {_REMEDY}")
         self._classes.setdefault(name, what)
+
+    def _more_than_capitals(self) -> None:
+        """Types have names that differ in more than capitals, unless somebody has chosen one."""
+        seen: dict[str, tuple[str, str]] = {}
+        for type_ in self.module.types:
+            source, name = self._sources[type_.type], self._names[type_.type]
+            if name != names.class_name(*type_.scope, type_.name):
+                continue
+            other, taken = seen.setdefault(name.casefold(), (source, name))
+            if taken != name:
+                self.problems.append(
+                    f"the types {other!r} and {source!r} differ in capitals alone: {_REMEDY}"
+                )
 
     def _distinct(self, where: str, kind: str, pairs: Iterable[tuple[str, str]]) -> None:
         """Of (source, Python name) no two may be equal, nor be so in another language."""
@@ -245,8 +259,7 @@ class Planner:
             ]
             shown = [member for _, member in members]
             if len(set(shown)) < len(shown):  # they differ in capitals alone: as they are written
-                taken = frozenset({"mro", "name", "value"})
-                members = [(wire, names.safe(wire, taken)) for wire, _ in members]
+                members = [(wire, names.spelt(wire)) for wire, _ in members]
                 self._distinct(where, "variant", [(w, n) for w, n in members])
             self._add(p.EnumType(name, tuple(members), source))
             return
@@ -457,7 +470,7 @@ class Planner:
             source = reducer.accessor
             name = self._renamed(f"reducer:{source}") or self._free(source, "with_options")
             args = names.class_name(name)
-            if args in ("Reducer", "Reducers"):
+            if args in ("Reducer", "Reducers", "TypeAlias"):
                 args += "_"
             params = self._params("reducer", source, args, reducer.params)
             self.plan.reducers.append(p.ReducerItem(self.prefix + reducer.name, name, args, params))

@@ -211,6 +211,7 @@ def test_check_and_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert generate(*source, "--check") == 1
     assert "--- a/old.py (would be deleted)" in capsys.readouterr().out
     assert Path("module_bindings/old.py").exists()
+    assert generate(*source, "--check", "--keep-stale") == 0
     assert generate(*source, "--row-class", "dataclass", "--check") == 1
     assert "+@dataclass(frozen=True, slots=True)" in capsys.readouterr().out
 
@@ -227,6 +228,14 @@ def test_hand_written_files_are_never_overwritten(capsys: pytest.CaptureFixture[
     assert mine.read_text() == "x = 1\n"
     assert generate("--module-def", "module.json", "--force") == 0
     assert mine.read_text().startswith(BANNER)
+
+
+def test_a_mark_of_somebody_elses_says_what_it_says() -> None:
+    Path("module_bindings").mkdir()
+    Path("module_bindings/py.typed").write_text("partial\n")
+    assert generate("--module-def", definition()) == 0
+    assert Path("module_bindings/py.typed").read_text() == "partial\n"
+    assert generate("--module-def", "module.json", "--check") == 0
 
 
 def test_an_empty_file_of_ours_by_name_is_not_ours(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import SchemaError
-from harness.gen import names
+from harness.errors import LocalProtocolError, SchemaError
+from harness.gen import names, planning
 from harness.gen.generating import package
 from harness.gen.planning import Options
 from harness.wire import schema as s
@@ -29,7 +29,7 @@ from tests.gen.schemas import definition, made, reducer, table
         ("one_u8", ["one", "u", "8"], "one_u8", "OneU8"),
         ("_private", ["private"], "_private", "Private"),
         ("__mangled", ["mangled"], "_mangled", "Mangled"),
-        ("__both__", ["both"], "__both__", "Both"),
+        ("__both__", ["both"], "_both__", "Both"),
         ("UPPER_SNAKE", ["UPPER", "SNAKE"], "upper_snake", "UpperSnake"),
         ("größe", ["größe"], "größe", "Größe"),
         ("ﬁ", ["ﬁ"], "fi", "Fi"),
@@ -67,6 +67,7 @@ CLASHES: list[tuple[s.ModuleDef, str]] = [
     (rows("class", "class_"), "the columns 'class' and 'class_' would both be"),
     (types("Foo_Bar", "FooBar"), "would both be the class 'FooBar'"),
     (types("foo", "Foo"), "would both be the class 'Foo'"),
+    (types("Foo", "FOO"), "the types 'Foo' and 'FOO' differ in capitals alone"),
     (definition(("Tree", t.sum_of(Leaf=t.U8, Node=t.UNIT)), ("TreeLeaf", t.product(x=t.U8))),
      "the variant 'Leaf' of type 'Tree' and type 'TreeLeaf' would both be the class 'TreeLeaf'"),
     (definition(("Sum", t.sum_of(aB=t.U8, a_b=t.U8))), "would both be the class 'SumAB'"),
@@ -89,6 +90,50 @@ def test_names_that_become_one(module: s.ModuleDef, said: str) -> None:
     assert "rename one in the module" in str(caught.value)
 
 
+def test_types_may_differ_in_capitals_if_somebody_says_so() -> None:
+    options = Options(rename={"type:FOO": "FOo"})
+    found = package(schemas.v9(types("Foo", "FOO")), options).files["types.py"]
+    assert "class Foo(" in found
+    assert "class FOo(" in found
+
+
+@pytest.mark.parametrize("row_class", ["msgspec", "dataclass", "attrs"])
+def test_names_of_pythons_own_and_of_our_base_classes(row_class: str, tmp_path: Any) -> None:
+    """Each is used, so that one that hides what makes things work would be seen."""
+    own = ["__init__", "__slots__", "__class__", "__getattr__", "__eq__", "__hash__"]
+    bases = ["_cols", "_tables", "_module", "_submodules", "_connection", "_timeout_s", "_kind"]
+    kept = t.sum_of(_missing_=t.UNIT, MISSING=t.UNIT, __init__=t.UNIT, INIT=t.UNIT)
+    row = t.product(**dict.fromkeys([*own, "_cache", "_inserts", "_deletes"], t.U8))
+    module = definition(
+        ("Row", row), ("Kept", kept), ("Used", t.product(kept=t.Ref(1))),
+        tables=(
+            *(table(x, 0) for x in own), *(table(x, 2) for x in bases),
+            s.TableDef("keyed", "keyed", 0, 6, (s.IndexDef("i", "_inserts", schemas.BTREE, (7,)),
+                       s.IndexDef("k", None, schemas.BTREE, (6,))), (s.UniqueDef("u", (6,)),),
+                       public=True),
+        ),
+        reducers=tuple(reducer(x, **{x: t.U8}) for x in (*own, *bases, "type_alias")),
+    )  # fmt: skip
+    with schemas.imported(made(module, row_class), tmp_path) as bindings:
+        module_ = bindings.REMOTE_MODULE
+        values = bindings.Row(*range(9))
+        assert module_.codecs.row_codec(module_.definition.tables[0]).encode(values) == bytes(
+            range(9)
+        )
+        assert [x.value for x in bindings.Kept] == [0, 1, 2, 3]
+        builder = bindings.DbConnection.builder().with_uri("http://x").with_database_name("x")
+        conn = builder.build()
+        for x in module_.tables:
+            assert getattr(conn.db, x.accessor).count() == 0
+            assert getattr(bindings.query, x.accessor).to_sql() == f'SELECT * FROM "{x.name}"'
+        assert conn.db.keyed._cache_.find(1) is None
+        assert list(conn.db.keyed._inserts_.filter(1)) == []
+        for x in module_.reducers:
+            method = names.safe(names.member(x.name), planning._OF_BASES)
+            with pytest.raises(LocalProtocolError, match="there is no connection"):
+                getattr(conn.reducers, method)(1)
+
+
 def test_a_chosen_name_mends_it(tmp_path: Any) -> None:
     module = rows("Foo", "FOO")
     found = made(module, rename={"table:r.FOO": "other"})
@@ -109,6 +154,7 @@ def test_a_chosen_name_mends_it(tmp_path: Any) -> None:
             {"table:r.Foo": "not a name"},
             "'not a name' for 'table:r.Foo' cannot be a name of Python",
         ),
+        ({"table:r.Foo": "__x"}, "'__x' for 'table:r.Foo' cannot be a name of Python"),
         ({"table:r.Foo": "class"}, "'class' for 'table:r.Foo' cannot be a name of Python"),
     ],
 )
