@@ -85,6 +85,8 @@ def dev(
             raise PlanError(f"cannot use {project_path}: {error.strerror}") from None
     where = replace(where, environment=where.environment or _ENVIRONMENT)
     configuration = asking.configuration(where)
+    # The steps run elsewhere.
+    module_path = None if module_path is None else Path(os.path.abspath(module_path))
     project = building.project_at(module_path, configuration)
     client = languages.named(client_lang or "python", languages.CLIENTS)
     if isinstance(project, str) or client != languages.PYTHON:

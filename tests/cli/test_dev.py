@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -255,6 +256,36 @@ def test_a_module_without_a_client_gets_no_bindings(steps: list[list[str]]) -> N
     os.chdir("..")
     assert main(["dev", "--project-path", "my-app", "--module-bindings-path", "out"]) == 0
     assert steps[-2][-2:] == ["-o", f"{Path.cwd()}/out"]
+
+
+def test_all_entries_are_generated_and_none_is_watched(steps: list[list[str]]) -> None:
+    assert main(["init", "-l", "py", "my-app"]) == 0
+    os.chdir("my-app")
+    entries = [{"out-dir": "src/my_app/module_bindings"}, {"out-dir": "tools/bindings"}]
+    content = {"database": "chat", "module-path": ".", "python": {"generate": entries}}
+    Path("spacetime.json").write_text(json.dumps(content))
+    for folder in ("src/my_app/module_bindings", "tools/bindings", "tools/other"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "types.py").touch()
+    assert main(["dev", "--server-only"]) == 0
+    assert steps[2] == ["generate", "--lang", "python", "-y", "--env", "dev", "chat"]
+    assert [x for x in steps[-1] if x.endswith("types.py")] == ["my-app/tools/other/types.py"]
+
+
+def test_generate_is_told_what_dev_is_told(steps: list[list[str]], tmp_path: Path) -> None:
+    """Another module, another place, no configuration; it runs where the configuration is."""
+    assert main(["init", "-l", "py", "my-app"]) == 0
+    Path("spacetime.json").write_text('{"database": "chat", "module-path": "my-app"}')
+    Path("below").mkdir()
+    os.chdir("below")
+    assert main(["dev", "--env", "test", "--module-path", "../my-app"]) == 0
+    assert steps[0] == ["build", "--native", "-p", f"{tmp_path}/my-app"]
+    assert steps[2][4:] == ["--env", "test", "chat", "-p", f"{tmp_path}/my-app"]
+    assert Path.cwd() == tmp_path.resolve()
+    steps.clear()
+    more = ["--no-config", "--module-bindings-path", "my-app/out"]
+    assert main(["dev", "chat", "--project-path", "my-app", *more]) == 0
+    assert steps[2][4:] == ["--no-config", "-o", f"{tmp_path}/my-app/my-app/out"]
 
 
 def test_answers_and_servers_are_passed_on(steps: list[list[str]]) -> None:
