@@ -260,3 +260,40 @@ def test_a_database_of_a_server_without_any_configuration(
         assert generate("chat", "-s", server.uri, "--format", "none") == 0
     assert packages() == ["module_bindings"]
     assert "2 tables, 2 reducers" in capsys.readouterr().out
+
+
+# --- what cannot be done --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"out-dir": ".", "module-def": "chat.json"}, "cannot be a folder for generated files"),
+        ({"out-dir": "../..", "module-def": "chat.json"}, "cannot be a folder for generated files"),
+        ({"out-dir": "my-bindings", "module-def": "chat.json"}, "name the folder 'my_bindings'"),
+        ({"out-dir": "a\0b"}, "out-dir is a text, not"),
+        (
+            {"out-dir": "chat.json/x", "module-def": "chat.json"},
+            "chat.json is a file; name another folder",
+        ),
+        ({"module-def": "nowhere.json"}, "nowhere.json: No such file"),
+        ({"bin-path": "nowhere.wasm"}, "nowhere.wasm"),
+        ({"module-path": "nowhere.py"}, "there is no file"),
+        ({"module-path": "server"}, "server is a module in rust: build it with `spacetime build`"),
+        ({"server": "http://127.0.0.1:1"}, "nobody answers at http://127.0.0.1:1"),
+        ({"server": "no server"}, "a server is `local` or a URI such as"),
+        ({}, "there is no module to generate from in"),
+    ],
+)
+def test_what_cannot_be_done(
+    entry: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("server").mkdir()
+    Path("server/Cargo.toml").touch()
+    content = {"database": "chat", "python": {"generate": [{"out-dir": "a", **entry}]}}
+    Path("spacetime.json").write_text(json.dumps(content))
+    assert generate("--format", "none") == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert packages() == []
