@@ -125,7 +125,8 @@ def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Pla
         path = folder / name
         if path.parent not in listed:
             listed[path.parent] = _listed(path.parent, folder)
-        other = listed[path.parent].get(path.name.casefold())
+        beside = listed[path.parent]
+        other = beside.get(path.name) or beside.get(path.name.casefold())
         if other is None:
             found.written[name] = text
             continue
@@ -154,10 +155,14 @@ def place(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Pla
 
 
 def _listed(folder: Path, root: Path) -> dict[str, Path]:
-    """What is in a folder for files, by its name in small letters. Raises ``PlanError``."""
+    """What is in a folder for files, by its name, and by that in small letters.
+
+    Raises ``PlanError``.
+    """
     if folder != root and (folder.is_symlink() or (folder.exists() and not folder.is_dir())):
         raise PlanError(f"{folder} is no ordinary folder; move it away")
-    return {x.name.casefold(): x for x in folder.iterdir()} if folder.is_dir() else {}
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {**{x.name.casefold(): x for x in found}, **{x.name: x for x in found}}
 
 
 def _python_files(folder: Path) -> list[Path]:

@@ -127,6 +127,12 @@ class Planner:
 
     def _submodules(self) -> None:
         plan = self.plan
+        beside = {
+            "table": {names.key(x.accessor): x.name for x in plan.tables},
+            "type": {names.key(x): x for x in plan.exported},
+            "reducer": {names.key(x.name): x.wire for x in plan.reducers},
+            "procedure": {names.key(x.name): x.wire for x in plan.procedures},
+        }
         for submodule in self.module.submodules:
             source = submodule.namespace
             inner = Planner(submodule.module, self.options, (*self.path, source), self._unused)
@@ -136,16 +142,16 @@ class Planner:
             plan.warnings += [f"submodule {source!r}: {x}" for x in found.warnings]
             name = self._packages[source]
             plan.submodules.append(p.SubmoduleItem(source, name, found))
-            taken = [("table", x.name, x.accessor) for x in plan.tables]
-            if any(x.reducers for x in found.all_of_them()):
-                taken += [("reducer", x.wire, x.name) for x in plan.reducers]
-            if any(x.procedures for x in found.all_of_them()):
-                taken += [("procedure", x.wire, x.name) for x in plan.procedures]
-            taken += [("type", x, x) for x in plan.exported]
-            for kind, wire, other in taken:
-                if names.key(other) == names.key(name):
+            for kind, has in (
+                ("table", True),
+                ("type", True),
+                ("reducer", any(x.reducers for x in found.all_of_them())),
+                ("procedure", any(x.procedures for x in found.all_of_them())),
+            ):
+                taken = beside[kind].get(names.key(name))
+                if has and taken is not None:
                     self.problems.append(
-                        f"the {kind} {wire!r} and the submodule {source!r} would both be {name!r}:"
+                        f"the {kind} {taken!r} and the submodule {source!r} would both be {name!r}:"
                         f" {_REMEDY}"
                     )
         plan.submodules.sort(key=lambda x: x.name)

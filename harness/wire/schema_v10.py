@@ -124,6 +124,8 @@ def _explicit_names(module: s.ModuleDef) -> list[Any]:
     ]
 
 
+_FUNCTIONS = ("Reducers", "Procedures", "Views")
+
 # --- reading -------------------------------------------------------------------------------------
 
 
@@ -133,11 +135,16 @@ class _Names:
     def __init__(self, sections: dict[str, Any]) -> None:
         entries = sections["ExplicitNames"].entries if "ExplicitNames" in sections else []
         self._explicit = {(type(x), x.names.source_name): x.names.canonical_name for x in entries}
-        tables = sections.get("Tables", [])
-        served = all((raw.TableName, x.source_name) in self._explicit for x in tables)
+        named: list[tuple[type[Any], str]]
+        named = [(raw.TableName, x.source_name) for x in sections.get("Tables", [])]
+        if not named:
+            functions = (x for kind in _FUNCTIONS for x in sections.get(kind, []))
+            named = [(raw.FunctionName, x.source_name) for x in functions]
         policy = sections.get("CaseConversionPolicy", raw.Policy.SNAKE_CASE)
-        # A server has applied the policy already, and says so by naming every table.
-        self.converts = policy is raw.Policy.SNAKE_CASE and not (served and tables)
+        # A server has applied the policy already, and says so by naming every table, or every
+        # function of a module without tables.
+        served = bool(named) and all(x in self._explicit for x in named)
+        self.converts = policy is raw.Policy.SNAKE_CASE and not served
 
     def _find(self, kind: type[Any], source: str) -> str:
         explicit: str | None = self._explicit.get((kind, source))

@@ -230,6 +230,20 @@ def test_hand_written_files_are_never_overwritten(capsys: pytest.CaptureFixture[
     assert mine.read_text().startswith(BANNER)
 
 
+def test_names_are_compared_without_capitals(capsys: pytest.CaptureFixture[str]) -> None:
+    """There are file systems for which they are one file, and a repository goes to those, too."""
+    Path("module_bindings").mkdir()
+    mine = Path("module_bindings/Types.py")
+    mine.write_text("x = 1\n")
+    assert generate("--module-def", definition()) == 1
+    assert "Types.py exists and was not generated" in capsys.readouterr().err
+    mine.rename("kept")
+    assert generate("--module-def", "module.json") == 0
+    if not mine.exists():  # here they are two: ours is the one that we look at
+        Path("kept").rename(mine)
+        assert generate("--module-def", "module.json", "--check") == 0
+
+
 def test_a_mark_of_somebody_elses_says_what_it_says() -> None:
     Path("module_bindings").mkdir()
     Path("module_bindings/py.typed").write_text("partial\n")

@@ -209,6 +209,7 @@ def submodules() -> s.ModuleDef:
         submodules=(
             s.Submodule("lib", lib), s.Submodule("types", functions), s.Submodule("lib10", empty()),
             s.Submodule("lib9", deepest), s.Submodule("class", deepest),
+            s.Submodule(f"the_longest_name_{'of_all_' * 6}okay", functions),
         ),
     )  # fmt: skip
 

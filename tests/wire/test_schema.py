@@ -203,6 +203,13 @@ def test_the_policy_none_and_explicit_names_leave_names_alone() -> None:
     module = schema_json.from_json(served)
     assert module.tables[0].name == "User2"
     assert module.row_type(module.tables[0]).elements[1].name == "fullName"
+    # A module of functions alone: their names say it.
+    functions = json.loads(V10_EXAMPLE)
+    functions["sections"] = [x for x in functions["sections"] if "Tables" not in x]
+    assert schema_json.from_json(functions).reducers[0].params == t.product(new_name=t.STRING)
+    names = {"source_name": "setName", "canonical_name": "setName"}
+    functions["sections"].append({"ExplicitNames": {"entries": [{"Function": names}]}})
+    assert schema_json.from_json(functions).reducers[0].params == t.product(newName=t.STRING)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.gen import plan as p
-from harness.gen.layout import Group, Pair, quoted, render, sorted_modules
+from harness.gen.layout import Group, Pair, imports, quoted, render, sorted_modules
 
 
 def with_any(plan: p.Plan, has: Callable[[p.Plan], object]) -> list[p.SubmoduleItem]:
@@ -16,8 +16,8 @@ def with_any(plan: p.Plan, has: Callable[[p.Plan], object]) -> list[p.SubmoduleI
 def imported(module: str, items: Iterable[p.SubmoduleItem], name: str | None = None) -> list[str]:
     """Imports of a module of each, or of a name in it, by its alias."""
     if name is not None:
-        return [f"from .{x.name}.{module} import {name} as {x.alias}" for x in items]
-    return [f"from .{x.name} import {module} as {x.alias}" for x in items]
+        return [imports(f".{x.name}.{module}", [f"{name} as {x.alias}"]) for x in items]
+    return [imports(f".{x.name}", [f"{module} as {x.alias}"]) for x in items]
 
 
 def local(lines: Iterable[str]) -> list[str]:

@@ -7,7 +7,14 @@ from typing import TypeAlias, final
 
 from harness.client import typed as _c
 
-from . import class_, lib, lib9, lib10, types_
+from . import (
+    class_,
+    lib,
+    lib9,
+    lib10,
+    the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
+    types_,
+)
 from ._schema import MODULE as REMOTE_MODULE
 from .procedures import Procedures
 from .queries import query
@@ -60,5 +67,6 @@ __all__ = [
     "lib10",
     "lib9",
     "query",
+    "the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay",
     "types_",
 ]

@@ -12,6 +12,9 @@ from .class_._schema import MODULE as _in_class_
 from .lib9._schema import MODULE as _in_lib9
 from .lib10._schema import MODULE as _in_lib10
 from .lib._schema import MODULE as _in_lib
+from .the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay._schema import (
+    MODULE as _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
+)
 from .types_._schema import MODULE as _in_types_
 
 MODULE = _s.module(
@@ -40,6 +43,7 @@ MODULE = _s.module(
         "lib": _in_lib,
         "lib10": _in_lib10,
         "lib9": _in_lib9,
+        "the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay": _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
         "types_": _in_types_,
     },
 )

@@ -14,6 +14,9 @@ from .class_ import queries as _in_class_
 from .lib import queries as _in_lib
 from .lib9 import queries as _in_lib9
 from .lib10 import queries as _in_lib10
+from .the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay import (
+    queries as _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
+)
 from .types_ import queries as _in_types_
 
 
@@ -22,6 +25,8 @@ class UserCols(_q.ColsBase):
     id: _q.IxCol[_types.User, _t.u64]
     name: _q.Col[_types.User, str]
 
+
+# fmt: off
 
 @final
 class Query(_q.QueryBase):
@@ -36,7 +41,9 @@ class Query(_q.QueryBase):
     lib: _in_lib.Query
     lib10: _in_lib10.Query
     lib9: _in_lib9.Query
+    the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay: _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Query
     types_: _in_types_.Query
+# fmt: on
 
 
 query: Final = Query(
@@ -47,6 +54,7 @@ query: Final = Query(
         "lib": _in_lib.query,
         "lib10": _in_lib10.query,
         "lib9": _in_lib9.query,
+        "the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay": _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.query,
         "types_": _in_types_.query,
     },
 )

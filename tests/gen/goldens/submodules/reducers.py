@@ -11,6 +11,9 @@ from harness.client import types as _t
 from .class_ import reducers as _in_class_
 from .lib import reducers as _in_lib
 from .lib9 import reducers as _in_lib9
+from .the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay import (
+    reducers as _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
+)
 from .types_ import reducers as _in_types_
 
 
@@ -24,9 +27,12 @@ Reducer: TypeAlias = (
     | _in_class_.Reducer
     | _in_lib.Reducer
     | _in_lib9.Reducer
+    | _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Reducer
     | _in_types_.Reducer
 )
 
+
+# fmt: off
 
 @final
 class Reducers(_c.ReducersBase):
@@ -39,14 +45,17 @@ class Reducers(_c.ReducersBase):
     class_: _in_class_.Reducers
     lib: _in_lib.Reducers
     lib9: _in_lib9.Reducers
+    the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay: _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Reducers
     types_: _in_types_.Reducers
 
     _submodules = {
         "class_": _in_class_.Reducers,
         "lib": _in_lib.Reducers,
         "lib9": _in_lib9.Reducers,
+        "the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay": _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Reducers,
         "types_": _in_types_.Reducers,
     }
 
     def set_name(self, name: str) -> _c.Call[None]:
         return _c.call_reducer(self, SetName(name))
+# fmt: on

@@ -13,6 +13,9 @@ from .class_ import tables as _in_class_
 from .lib import tables as _in_lib
 from .lib9 import tables as _in_lib9
 from .lib10 import tables as _in_lib10
+from .the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay import (
+    tables as _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay,
+)
 from .types_ import tables as _in_types_
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ class UserTable(_c.PkTable[_types.User, "EventContext"]):
 
     id: _c.UniqueIndex[_types.User, _t.u64]
 
+
+# fmt: off
 
 @final
 class Tables(_c.TablesBase):
@@ -39,6 +44,7 @@ class Tables(_c.TablesBase):
     lib: _in_lib.Tables
     lib10: _in_lib10.Tables
     lib9: _in_lib9.Tables
+    the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay: _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Tables
     types_: _in_types_.Tables
 
     _submodules = {
@@ -46,5 +52,7 @@ class Tables(_c.TablesBase):
         "lib": _in_lib.Tables,
         "lib10": _in_lib10.Tables,
         "lib9": _in_lib9.Tables,
+        "the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay": _in_the_longest_name_of_all_of_all_of_all_of_all_of_all_of_all_okay.Tables,
         "types_": _in_types_.Tables,
     }
+# fmt: on
