@@ -438,7 +438,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("choice", ["auto", "black", "autopep8", "ruff", "none"])
+@pytest.mark.parametrize("choice", ["auto", "autopep8", "ruff", "none"])
 def test_formatters_change_nothing_and_are_used(
     choice: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
