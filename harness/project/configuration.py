@@ -169,7 +169,7 @@ def _databases(
         raise PlanError(f"{shown}: children are nested deeper than {_DEEPEST}")
     own = {key: value for key, value in entity.items() if key != "children"}
     for key in _TEXTS:
-        if key in own and (not isinstance(own[key], str) or not own[key] or "\0" in own[key]):
+        if key in own and not is_text(own[key]):
             raise PlanError(f"{shown}: {key} is a text, not {json.dumps(own[key])}")
     given = [key for key in SOURCES if key in own]
     if len(given) > 1:
@@ -187,6 +187,13 @@ def _databases(
     for child in children:
         found += _databases(child, folder, fields, shown, depth + 1)
     return found
+
+
+def is_text(value: object) -> bool:
+    """Whether a value of JSON is a text that can be a name or a path."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)  # halves of letters
 
 
 def _table(merged: Mapping[str, Any], key: str, shown: str) -> Mapping[str, Any]:

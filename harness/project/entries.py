@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.errors import PlanError
 from harness.project import detection, languages
-from harness.project.configuration import SOURCES, Configuration, Database
+from harness.project.configuration import SOURCES, Configuration, Database, is_text
 
 #: What an entry can say, and what kind of value says it.
 _KEYS: Mapping[str, type] = {
@@ -164,7 +164,7 @@ def _entry(one: Mapping[str, Any], where: str, folder: Path, owner: Database) ->
     for key, value in one.items():
         _known(key, tuple(_KEYS), where)
         wanted = _KEYS[key]
-        if not isinstance(value, wanted) or value == "" or "\0" in str(value):
+        if not (is_text(value) if wanted is str else isinstance(value, wanted)):
             kind = "true or false" if wanted is bool else "a text"
             raise PlanError(f"{where}: {key} is {kind}, not {json.dumps(value, default=str)}")
         choices = _CHOICES.get(key)

@@ -161,8 +161,10 @@ def places(json: Any) -> list[tuple[Any, Any]]:
 @given(st.data())
 def test_damaged_definitions(data: st.DataObject) -> None:
     """One place of a good definition has something else in it."""
-    form = data.draw(st.sampled_from([schemas.v9, schemas.v10]))
-    good = json.loads(json.dumps(form(schemas.module_test())))
+    forms = [(schemas.v9, schemas.module_test), (schemas.v10, schemas.module_test),
+             (schemas.v10, schemas.submodules)]  # fmt: skip
+    form, schema = data.draw(st.sampled_from(forms))
+    good = json.loads(json.dumps(form(schema())))
     holder, key = data.draw(st.sampled_from(places(good)))
     holder[key] = data.draw(JSON)
     try:

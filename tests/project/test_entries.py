@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.errors import PlanError
 from harness.project import configuration, entries
@@ -96,6 +100,8 @@ def test_without_a_language_it_is_that_of_the_folder(
         ({"python": python(outdir="x")}, "python.generate, entry 1 has a key 'outdir', which is not"
                                          " known; did you mean 'out-dir'?"),
         ({"python": python(**{"out-dir": 5})}, "entry 1: out-dir is a text, not 5"),
+        ({"python": python(**{"out-dir": "a\ud800"})}, "entry 1: out-dir is a text, not"),
+        ({"database": "a", "module-path": "a\0"}, "module-path is a text, not"),
         ({"python": python(**{"out-dir": ""})}, 'entry 1: out-dir is a text, not ""'),
         ({"python": python(**{"include-private": "yes"})}, "include-private is true or false"),
         ({"python": python(**{"row-class": "tuple"})},
@@ -135,3 +141,41 @@ def test_a_name_in_pyproject_holds_where_no_other_does(tmp_path: Path) -> None:
     assert found(tmp_path, None, text).python[0].owner.name == "mine"
     assert found(tmp_path, {"server": "local"}, text).python[0].owner.name == "mine"
     assert found(tmp_path, {"database": "chat"}, text).python[0].owner.name == "chat"
+
+
+GOOD: dict[str, Any] = {
+    "database": "chat", "module-path": ".", "server": "local",
+    "generate": [{"language": "python", "out-dir": "a", "module-def": "x"}, {"language": "rust"}],
+    "python": {"generate": [{"out-dir": "b", "row-class": "attrs", "include-private": True,
+                             "format": "none", "server": "local", "database": "d"}], "dev": {}},
+    "children": [{"database": "c", "bin-path": "x.wasm", "python": {"generate": [{}]}}, {}],
+}  # fmt: skip
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just([]), st.just({}),
+    st.just([None]), st.sampled_from(["\0", "\ud800", "python", "go", "../..", "local"]),
+)  # fmt: skip
+
+
+def places(json: Any) -> list[tuple[Any, Any]]:
+    """Every place of a JSON where something else could stand."""
+    found: list[tuple[Any, Any]] = []
+    for key, value in json.items() if isinstance(json, dict) else enumerate(json):
+        found.append((json, key))
+        if isinstance(value, dict | list):
+            found += places(value)
+    return found
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_whatever_stands_there_is_entries_or_a_sentence(data: st.DataObject) -> None:
+    content = copy.deepcopy(GOOD)
+    holder, key = data.draw(st.sampled_from(places(content)))
+    holder[key] = data.draw(JUNK)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for entry in found(Path(folder), content).python:
+                path = entry.path("out-dir")
+                assert path is None or path.resolve().is_absolute()
+        except PlanError:
+            pass
