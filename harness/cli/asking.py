@@ -82,12 +82,13 @@ def configuration(where: Where) -> Configuration | None:
     found = configurations.load(Path.cwd(), where.environment)
     if found is not None and found.named:
         return found
-    name = detection.tool_settings(Path.cwd()).get("database")
+    root = detection.around(Path.cwd()) or Path.cwd()
+    name = detection.tool_settings(root).get("database")
     if not isinstance(name, str) or not name:
         return found
     if found is None:
-        only = configurations.Database(name, {}, Path.cwd())
-        return configurations.Configuration(Path.cwd(), (), (only,))
+        only = configurations.Database(name, {}, root)
+        return configurations.Configuration(root, (), (only,))
     first, *children = found.databases
     return replace(found, databases=(replace(first, name=name), *children))
 

@@ -70,7 +70,7 @@ class Targets:
 def targets(flags: Flags, where: Where) -> Targets:
     """What is to be done. Raises ``PlanError`` and ``click.UsageError``."""
     configuration = asking.configuration(where)
-    root = project_around(Path.cwd())
+    root = detection.around(Path.cwd())
     found = entries.Entries()
     if not where.no_config:
         found = entries.find(configuration, root)
@@ -82,7 +82,7 @@ def folders(where: Where) -> frozenset[Path]:
     configuration = asking.configuration(where)
     if where.no_config:
         return frozenset()
-    found = entries.find(configuration, project_around(Path.cwd()))
+    found = entries.find(configuration, detection.around(Path.cwd()))
     return frozenset(real(_folder(None, entry)) for entry in found.python)
 
 
@@ -151,7 +151,7 @@ class _Planning:
 
     def _target(self, entry: Entry) -> Target:
         flags, fields = self.flags, entry.fields
-        around = project_around(entry.folder)
+        around = detection.around(entry.folder)
         private = flags.include_private
         return Target(
             flags.source or self._source(entry),
@@ -237,8 +237,8 @@ def _names(databases: tuple[Database, ...]) -> str:
 def _left(found: Entries) -> tuple[str, ...]:
     """Sentences about the entries of other languages."""
     return tuple(
-        f"{where} is for {language}: left to the official command, `spacetime generate`."
-        for language, where in found.others
+        f"{x.where} is for {x.language}: left to the official command, `spacetime generate`."
+        for x in found.others
     )
 
 
@@ -272,14 +272,6 @@ def _same(one: Target, other: Target) -> bool:
 # --- the project around a folder ------------------------------------------------------------------
 
 
-def project_around(folder: Path) -> Path | None:
-    """The nearest folder with a Python project, from here upwards."""
-    for each in (folder, *folder.parents):
-        if (each / "pyproject.toml").is_file() or (each / "setup.py").is_file():
-            return each
-    return None
-
-
 def renames(root: Path | None) -> dict[str, str]:
     """``[tool.harness.rename]`` of a project. Raises ``PlanError``."""
     found = {} if root is None else detection.tool_settings(root).get("rename", {})
@@ -302,7 +294,7 @@ def default_folder(root: Path | None, instead: Path) -> Path:
 
 def _folder(given: Path | None, entry: Entry) -> Path:
     out = given or entry.path("out-dir")
-    return out or default_folder(project_around(entry.folder), entry.folder)
+    return out or default_folder(detection.around(entry.folder), entry.folder)
 
 
 def _project(folder: Path) -> Source:
@@ -310,7 +302,7 @@ def _project(folder: Path) -> Source:
     from harness.cli.building import MODULE_FOLDER
 
     below = folder / MODULE_FOLDER
-    root = project_around(folder)
+    root = detection.around(folder)
     if root is not None and (root == folder or not below.is_dir()):
         return sources.of_project(root)
     if below.is_dir():

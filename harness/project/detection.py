@@ -60,6 +60,14 @@ def project_in(root: Path) -> Project:
     return Project(root, source, package, f"{package}.main" if has_main else package, database)
 
 
+def around(folder: Path) -> Path | None:
+    """The nearest folder with a Python project, from a folder upwards."""
+    for each in (folder, *folder.parents):
+        if (each / "pyproject.toml").is_file() or (each / "setup.py").is_file():
+            return each
+    return None
+
+
 def tool_settings(root: Path) -> dict[str, Any]:
     """``[tool.harness]`` of pyproject.toml; empty if there is none. Raises ``PlanError``."""
     path = root / "pyproject.toml"

@@ -64,21 +64,33 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """One client in another language; ``where`` is the file and the key."""
+
+    language: str
+    where: str
+    owner: Database
+
+
+@dataclass(frozen=True, slots=True)
 class Entries:
-    """Those for Python, and those of other languages: each language with the key it stands at."""
+    """Those for Python, and those of other languages."""
 
     python: tuple[Entry, ...] = ()
-    others: tuple[tuple[str, str], ...] = ()
+    others: tuple[Other, ...] = ()
 
     def of(self, names: frozenset[str]) -> Entries:
-        """Only those for Python that belong to databases of these names."""
-        return Entries(tuple(x for x in self.python if x.owner.name in names), self.others)
+        """Only those that belong to databases of these names."""
+        return Entries(
+            tuple(x for x in self.python if x.owner.name in names),
+            tuple(x for x in self.others if x.owner.name in names),
+        )
 
 
 @dataclass(slots=True)
 class _Found:
     python: list[Entry] = field(default_factory=list)
-    others: list[tuple[str, str]] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
 
 
 def find(configuration: Configuration | None, root: Path | None) -> Entries:
@@ -131,7 +143,7 @@ def _of_database(database: Database, shown: str, found: _Found) -> None:
         if language == languages.PYTHON:
             found.python.append(_entry(one, at, database.folder, database))
         else:
-            found.others.append((language, at))
+            found.others.append(Other(language, at, database))
 
 
 def _list(found: Any, where: str) -> list[Mapping[str, Any]]:

@@ -139,9 +139,13 @@ def test_one_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert "one of chat, other" in capsys.readouterr().err
 
 
-def test_tool_harness_names_one_as_well() -> None:
+def test_tool_harness_names_one_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("pyproject.toml").write_text('[tool.harness]\ndatabase = "mine"\n')
     assert asking.database(None, Where()).database == "mine"
+    Path("below").mkdir()
+    monkeypatch.chdir("below")  # it is looked for upwards, as spacetime.json is
+    assert asking.database(None, Where()).database == "mine"
+    monkeypatch.chdir("..")
     configure({"server": "127.0.0.1:4000"})
     place = asking.database(None, Where())
     assert (place.database, place.uri) == ("mine", "http://127.0.0.1:4000")

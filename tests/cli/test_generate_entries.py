@@ -86,6 +86,17 @@ def test_entries_of_pyproject_and_of_the_official_key(
     ) in capsys.readouterr().out
 
 
+def test_a_name_of_pyproject_chooses_from_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("pyproject.toml").write_text(
+        '[tool.harness]\ndatabase = "mine"\n'
+        'generate = [{out-dir = "c", module-def = "chat.json", format = "none"}]\n'
+    )
+    monkeypatch.chdir("below")
+    assert generate("mine") == 0
+    monkeypatch.chdir("..")
+    assert packages() == ["c"]
+
+
 def test_a_flag_comes_before_its_key() -> None:
     configure({"out-dir": "a", "row-class": "attrs"})
     assert generate("-o", "b", "--row-class", "dataclass", "--module-def", "other.json") == 0

@@ -48,9 +48,12 @@ def test_they_stand_in_three_places(tmp_path: Path) -> None:
          ("module-path", "server")),
         ("pyproject.toml: generate of [tool.harness], entry 1", tmp_path / "d", "chat", None),
     ]  # fmt: skip
-    assert all_of_them.others == (("rust", "spacetime.json: generate of chat, entry 1"),)
+    assert [(x.language, x.where) for x in all_of_them.others] == [
+        ("rust", "spacetime.json: generate of chat, entry 1")
+    ]
     assert [x.owner.server for x in all_of_them.python] == ["local"] * 4
-    assert len(all_of_them.of(frozenset({"world"})).python) == 1
+    world = all_of_them.of(frozenset({"world"}))
+    assert (len(world.python), len(world.others)) == (1, 0)
 
 
 def test_a_child_has_none_of_its_parents(tmp_path: Path) -> None:
@@ -85,7 +88,7 @@ def test_without_a_language_it_is_that_of_the_folder(
     for name in marks:
         (tmp_path / name).touch()
     both = found(tmp_path, {"generate": [{"out-dir": "x"}]})
-    assert [x for x, _ in both.others] == ([] if language == "python" else [language])
+    assert [x.language for x in both.others] == ([] if language == "python" else [language])
     assert len(both.python) == (language == "python")
 
 
