@@ -116,12 +116,15 @@ def _natural(text: str) -> list[str | int]:
     return [int(x) if x.isdigit() and x.isascii() else x for x in re.split(r"(\d+)", text)]
 
 
+_OFF, _ON = "# fmt: off\n\n", "\n# fmt: on"
+
+
 def guarded(block: str) -> str:
     """A block at the top level; what black would break differently, it is told to leave alone."""
     if all(len(line) <= WIDTH for line in _code(block)):
         return block
     # The empty line keeps black and isort of one mind about how many stand above it.
-    return f"# fmt: off\n\n{block}\n# fmt: on"
+    return f"{_OFF}{block}{_ON}"
 
 
 def _code(block: str) -> list[str]:
@@ -135,7 +138,10 @@ def file(top: str, blocks: Sequence[str]) -> str:
     if not blocks:
         return top
     gap = "\n\n" if blocks[0].startswith(("@", "class")) else "\n"
-    return "{}{}{}\n".format(top, gap, "\n\n\n".join(blocks))
+    body = "\n\n\n".join(blocks)
+    # Between two blocks that it leaves alone ruff would have no empty lines.
+    body = body.replace(f"{_ON}\n\n\n{_OFF}", "\n\n")
+    return f"{top}{gap}{body}\n"
 
 
 def subscript(name: str, *parts: Expr) -> Group:

@@ -181,6 +181,28 @@ def keywords() -> s.ModuleDef:
     )
 
 
+def long_names() -> s.ModuleDef:
+    """Names for which no line is wide enough, and more fields than a call had arguments once."""
+    name, class_ = "a_name_" + "and_on_" * 12 + "x", "VeryLong" * 14
+    many = {f"p{i}": t.U8 for i in range(300)}
+    return definition(
+        (class_, t.product(**{name: t.U32, f"{name}y": t.option(t.Ref(1)), "plain": t.STRING})),
+        (f"{class_}Sum", t.sum_of(**{class_: t.UNIT, f"B{class_}": t.Ref(0), "C": t.U8})),
+        (f"E{class_}", t.sum_of(**{class_: t.UNIT, f"b{class_}": t.UNIT})),
+        ("Many", t.product(**many)),
+        tables=(
+            table(name, 0, 0, indexes=(s.IndexDef("i", f"{name}_idx", BTREE, (2, 0)),)),
+            table("many", 3),
+        ),
+        reducers=(reducer(f"{name}_r", **{name: t.Ref(1)}), reducer("many", **many)),
+        procedures=(
+            s.ProcedureDef(
+                f"{name}_p", f"{name}_p", t.product(**{name: t.Ref(0)}), t.option(t.Ref(1))
+            ),
+        ),
+    )
+
+
 def submodules() -> s.ModuleDef:
     """Modules in modules: the same names again, names that Python has, nothing at all."""
     item = t.product(id=t.U64, owner=t.IDENTITY, kind=t.Ref(1), next=t.option(t.Ref(0)))
@@ -223,6 +245,7 @@ SCHEMAS = {
     "keywords": keywords,
     "sdk_test": sdk_test.definition,
     "submodules": submodules,
+    "long_names": long_names,
 }
 #: Those whose whole output stands in goldens.
 GOLDENS = ("chat", "empty", "every_nesting", "module_test", "keywords", "submodules")

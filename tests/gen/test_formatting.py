@@ -37,14 +37,15 @@ SETTINGS = {
 }
 
 
-def test_autopep8_changes_no_generated_file() -> None:
+@pytest.mark.parametrize("choice", ["autopep8", "ruff"])
+def test_no_generated_file_is_changed(choice: str) -> None:
     """All packages at once; black and isort have a test of their own, in test_checkers."""
     files = {
         f"{name}/{file}": text
         for name, schema in schemas.SCHEMAS.items()
         for file, text in schemas.made(schema(), "attrs").files.items()
     }
-    assert formatted(files, "autopep8") == (files, [])
+    assert formatted(files, choice) == (files, [])
 
 
 @pytest.mark.parametrize("choice", ["black", "autopep8", "ruff"])
