@@ -116,9 +116,8 @@ def generate(
         ),
         where,
     )  # fmt: skip
-    if not as_json:
-        for notice in found.notices:
-            click.echo(notice)
+    for notice in found.notices:
+        click.echo(notice, err=as_json)
     made = _made(found.targets, force=force)  # all of it, before the first file is written
     code = 0
     for one in made:

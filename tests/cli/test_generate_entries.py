@@ -80,10 +80,15 @@ def test_entries_of_pyproject_and_of_the_official_key(
     assert generate("--format", "none") == 0
     assert packages() == ["a", "b", "c"]
     assert "nick" in Path("a/types.py").read_text()
-    assert (
+    notice = (
         "spacetime.json: generate of chat, entry 2 is for typescript: left to the official command,"
-        " `spacetime generate`."
-    ) in capsys.readouterr().out
+        " `spacetime generate`.\n"
+    )
+    assert notice in capsys.readouterr().out
+    assert generate("--format", "none", "--check", "--json") == 0
+    told = capsys.readouterr()
+    assert told.err == notice  # and nothing but JSON on the standard output
+    assert [json.loads(line)["tables"] for line in told.out.splitlines()] == [2, 2, 2]
 
 
 def test_a_name_of_pyproject_chooses_from_below(monkeypatch: pytest.MonkeyPatch) -> None:
