@@ -66,11 +66,13 @@ class RemoteProtocolError(ProtocolError):
 
 
 class ConnectError(HarnessError):
-    """No connection came about. ``status`` is the HTTP status of the refusal, if there was one."""
+    """No connection came about. ``status`` and ``body`` are those of the HTTP answer that refused,
+    if there was one."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, body: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class ConnectionLost(HarnessError):

@@ -26,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: Seconds in which a server answers a question.
 ANSWER_S = 60.0
+#: How servers say that somebody whom they know is not who may do that.
+_NOT_THE_OWNER = ("not authorized", "not own", "NotYourDatabase", "PermissionDenied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,14 @@ def server_uri(where: Where, configured: str | None = None) -> str:
     known = settings.load()
     named = where.server or configured or known.default_server or "local"
     return servers.server_uri(known.servers.get(named, named))
+
+
+def only_server(where: Where) -> str:
+    """The address of the server for what is about no database of the project."""
+    found = configuration(where)
+    # With one server for all of the project's databases there is no doubt which one is meant.
+    servers = set() if found is None else {x.server for x in found.named}
+    return server_uri(where, servers.pop() if len(servers) == 1 else None)
 
 
 def database(given: str | None, where: Where) -> Place:
@@ -258,13 +268,15 @@ def refused(error: ConnectError, place: Place, credential: Credential | None) ->
     if status is None:
         return error
     said = publishing.said_by(error, credential)
-    if status == 401 and credential is not None and "not authorized" not in said:
+    if status == 403 and "is locked" in said:
+        return CallError(f"{place.database} is locked; `harness unlock {place.database}` first")
+    if status == 401 and credential is not None and not any(x in said for x in _NOT_THE_OWNER):
         return CallError(f"the server does not accept {credential.origin}; {credential.renewal}")
     if status == 404:
         return CallError(
             f"there is no database {place.database} on {place.uri}; `harness list` shows yours"
         )
-    if status in (401, 403) or "not authorized" in said or "not own" in said:
+    if status in (401, 403) or any(x in said for x in _NOT_THE_OWNER):
         who = "nobody in particular" if credential is None else (credential.identity or "you")
         return CallError(
             f"only the owner of {place.database} may do that; you are {who} to {place.uri}"

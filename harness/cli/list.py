@@ -30,10 +30,7 @@ def list(as_json: bool, where: Where) -> int:
     """
     from harness.cli import asking
 
-    found = asking.configuration(where)
-    # With one server for all of the project's databases there is no doubt which one is meant.
-    servers = set() if found is None else {x.server for x in found.named}
-    uri = asking.server_uri(where, servers.pop() if len(servers) == 1 else None)
+    uri = asking.only_server(where)
     identity, rows = asyncio.run(_databases(Place(uri, "", where.anonymous)))
     if as_json:
         shown = [{"identity": x, "names": [*names]} for x, names in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
+from harness.client.family import Family, family_from
 from harness.errors import (
     CallError,
     ConnectError,
@@ -125,8 +126,29 @@ class Http:
         path = f"{_path(database)}/pre_publish?{query}"
         return await self._object("POST", path, body=module, kind=kind)
 
-    async def delete(self, database: str) -> None:
-        await self._text("DELETE", _path(database))
+    async def delete(self, database: str, agreed: str | None = None) -> Family | None:
+        """Delete a database with its data; None if that is done.
+
+        A server where databases have children deletes nothing and says what would go as well,
+        until it is ``agreed`` by the token of that answer.
+        """
+        query = "" if agreed is None else f"?{urlencode({'token': agreed})}"
+        try:
+            await self._text("DELETE", f"{_path(database)}{query}")
+        except ConnectError as error:
+            if error.status != 428:
+                raise
+            return family_from(jsontext.loads(error.body))
+        return None
+
+    async def set_names(self, database: str, names: Sequence[str]) -> None:
+        """Give a database these names and no others. Owners only."""
+        body = json.dumps(list(names)).encode()
+        await self._text("PUT", f"{_path(database)}/names", body, "application/json")
+
+    async def lock(self, database: str, *, locked: bool) -> None:
+        """Keep a database from being deleted, or allow it again. Owners only; servers of 2.x."""
+        await self._text("POST", f"{_path(database)}/{'lock' if locked else 'unlock'}")
 
     async def call(self, database: str, function: str, args: list[Any] | dict[str, Any]) -> str:
         """Call a reducer or procedure with SATS-JSON arguments; a procedure's result as JSON text.
@@ -273,5 +295,5 @@ def _error(path: str, status: int, text: str) -> CallError | ConnectError:
     if "/call/" in path and status in (400, 402, 404, 500, 503):
         return InternalError(text)
     return ConnectError(
-        f"the server answered {path.partition('?')[0]} with {status}: {text}", status
+        f"the server answered {path.partition('?')[0]} with {status}: {text}", status, text
     )

@@ -20,7 +20,10 @@ def success(op: str) -> Answer:
 
 
 class Scripted(ThreadingHTTPServer):
-    """Answers each method and path as ``answers`` says, and keeps what was asked."""
+    """Answers each method and path as ``answers`` says, and keeps what was asked.
+
+    An answer for a path with its query comes before the one for the path.
+    """
 
     daemon_threads = True
 
@@ -45,7 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         asked = f"{self.command} {self.path}"
         self.server.asked.append((asked, self.headers.get("Authorization"), body))
-        found = self.server.answers.get(asked.partition("?")[0], (404, "no such route"))
+        answers = self.server.answers
+        found = answers.get(asked, answers.get(asked.partition("?")[0], (404, "no such route")))
         if found is None:  # hangs up
             self.close_connection = True
             return

@@ -256,6 +256,23 @@ def test_subscribe(town: Town) -> None:
     assert err.count("\n") == 1
 
 
+def test_other_names(town: Town) -> None:
+    assert town.say("publish", "others", "-m", "notes.py")[0].startswith("Created new")
+    identity = town.json("rename", "notes", "--to", "kept", "--json")["identity"]
+    assert town.say("sql", "notes", "SELECT * FROM note", code=1)[1].startswith(
+        "harness: there is no database notes on "
+    )
+    assert town.json("sql", "kept", "SELECT * FROM note", "--json") == []
+    _, err = town.say("rename", identity, "--to", "others", code=1)
+    assert err == f"harness: the name others is taken on {town.uri}; choose another one\n"
+    _, err = town.say("rename", identity, "--to", "mine", code=1, user="somebody-else")
+    assert err.startswith(f"harness: only the owner of {identity} may do that; you are ")
+    _, err = town.say("rename", "nothing", "--to", "mine", code=1)
+    assert "there is no database nothing on " in err
+    _, err = town.say("lock", "kept", code=1)
+    assert "knows no locks" in err
+
+
 def test_who_is_who(town: Town) -> None:
     me = town.json("login", "show", "--json")
     assert "token" not in me
