@@ -12,7 +12,7 @@ import click
 
 from harness.cli.arguments import Command, given
 from harness.cli.asking import Where, options
-from harness.errors import PlanError
+from harness.errors import PlanError, StoreError
 
 if TYPE_CHECKING:
     from harness.cli.asking import Place
@@ -57,7 +57,8 @@ def dev(
     """Build, publish, generate the bindings and run the client; do it again after each change.
 
     What fails is told, and what ran before goes on. The client is told by SPACETIMEDB_HOST and
-    SPACETIMEDB_DB_NAME where the database is. spacetime.dev.json is read, too.
+    SPACETIMEDB_DB_NAME where the database is; `.env.local` has them for other tools, beside what
+    you keep in it. spacetime.dev.json is read, too.
 
     \b
     Examples:
@@ -95,6 +96,7 @@ def dev(
         other = project if isinstance(project, str) else client
         sys.exit(hand_over(other, given(ctx)))
     place = _place(database, where, project, configuration)
+    _tell_others(place, project)
     run = [] if server_only else _client(project, place, command, configuration)
     output = None if module_bindings_path is None else module_bindings_path.absolute()
     entries = generate_plan.folders(where)
@@ -127,6 +129,22 @@ def _place(
     if database is None and not known:
         database = project.package.replace("_", "-")
     return asking.database(database, where)
+
+
+def _tell_others(place: Place, project: Project) -> None:
+    """Leave in .env.local where the database is. What cannot be written is told: dev needs it not.
+
+    Raises ``PlanError`` for a name that no server takes.
+    """
+    from harness.client import publishing
+    from harness.project import env_local
+
+    if not publishing.is_identity(place.database):
+        publishing.check_name(place.database)
+    try:
+        env_local.update(project.root, place.uri, place.database)
+    except StoreError as error:
+        click.echo(f"dev: {error}", err=True)
 
 
 def _wanted(

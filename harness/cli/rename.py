@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 
 import click
 
 from harness.cli.asking import Place, Where, options
 from harness.errors import PlanError
-
-_IDENTITY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
 @click.command()
@@ -42,10 +39,10 @@ def rename(identity: str, name: str, yes: bool, as_json: bool, where: Where) -> 
     from harness.client import publishing
 
     publishing.check_name(name)
-    if _IDENTITY.fullmatch(name):
+    if publishing.is_identity(name):
         raise PlanError("the new name looks like an identity, which no name may")
-    if _IDENTITY.fullmatch(identity):
-        identity = identity.removeprefix("0x").lower()
+    if publishing.is_identity(identity):
+        identity = identity.lower().removeprefix("0x")
     place = Place(asking.only_server(where), identity, where.anonymous)
     found, before = asyncio.run(_rename(place, name))
     if as_json:

@@ -30,6 +30,11 @@ class Published:
     created: bool
 
 
+def is_identity(text: str) -> bool:
+    """Whether it is 64 hexadecimal digits, as an identity is written, in any case."""
+    return _IDENTITY.fullmatch(text.lower()) is not None
+
+
 def check_name(name: str) -> None:
     """Raises ``PlanError`` for a name that no server takes, with one that it would."""
     if _NAME.fullmatch(name):

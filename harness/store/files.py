@@ -40,6 +40,30 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
+def rewrite(path: Path, data: bytes, new_mode: int) -> None:
+    """Write a file that is the user's own, whole or not at all.
+
+    Its permissions stay, and a link to it stays a link; ``new_mode`` is for a file that is not
+    there yet. Raises ``OSError``.
+    """
+    place = path.resolve()
+    try:
+        mode = place.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mode = new_mode
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, place)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
 def write_record(path: Path, record: msgspec.Struct) -> Path:
     """Write a record as JSON that people can read as well. Raises ``StoreError``."""
     return write(path, msgspec.json.format(msgspec.json.encode(record), indent=1))

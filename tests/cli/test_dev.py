@@ -317,6 +317,35 @@ def test_what_cannot_begin(
     assert steps == []
 
 
+def test_other_tools_are_told_where_the_database_is(
+    steps: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPACETIMEDB_TOKEN", "very-secret")
+    assert main(["init", "-l", "py", "my-app"]) == 0
+    os.chdir("my-app")
+    Path(".env.local").write_text("MINE=1\nSPACETIMEDB_DB_NAME=old\n")
+    assert main(["dev", "-s", "127.0.0.1:4000"]) == 0
+    assert Path(".env.local").read_text() == (
+        "MINE=1\nSPACETIMEDB_DB_NAME=my-app\nSPACETIMEDB_HOST=http://127.0.0.1:4000\n"
+    )
+    assert ".env.local" in Path(".gitignore").read_text().splitlines()
+    Path(".env.local").unlink()
+    Path(".env.local").mkdir()
+    capsys.readouterr()
+    assert main(["dev"]) == 0  # it is told, and dev goes on
+    assert "dev: cannot write " in capsys.readouterr().err
+
+
+def test_a_name_that_no_server_takes(
+    steps: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "-l", "py", "my-app"]) == 0
+    os.chdir("my-app")
+    assert main(["dev", "a\nTOKEN=x", "--no-config"]) == 1
+    assert "lower case letters and digits" in capsys.readouterr().err
+    assert not Path(".env.local").exists()
+
+
 def test_other_languages_are_handed_over(
     steps: list[list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
