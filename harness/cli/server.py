@@ -1,4 +1,4 @@
-"""``harness server``: real servers in the user's cache."""
+"""``harness server``: servers that are known by a nickname, and real ones in the user's cache."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ from typing import Any
 
 import click
 
+from harness.cli import server_names
+
 
 @click.group()
 def server() -> None:
-    """Install, list and remove real servers (spacetimedb-standalone), and ask whether one answers.
+    """Give servers nicknames, ask whether one answers, and install real ones.
 
-    They are built with cargo into the user's cache and measured with `harness run --target
-    standalone:VERSION`.
+    Nicknames stand in the official command's cli.toml. Installed servers (spacetimedb-standalone)
+    are built with cargo into the user's cache, known by their VERSION and measured with `harness
+    run --target standalone:VERSION`.
     """
+
+
+for _command in (
+    server_names.add, server_names.edit, server_names.fingerprint, server_names.set_default,
+    server_names.clear,
+):  # fmt: skip
+    server.add_command(_command)
 
 
 @server.command()
@@ -42,31 +52,46 @@ def install(version: str) -> None:
 @server.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """List the installed servers."""
+    """List the servers that are known by name, and those that are installed."""
     from harness.targets import servers
     from harness.units import size
 
-    found = servers.installed()
+    found, known = servers.installed(), server_names.listed()
     if as_json:
         import msgspec
 
         plain = msgspec.to_builtins(found, builtin_types=(), enc_hook=str)
-        click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=1).decode())
+        click.echo(json.dumps({"servers": known, "installed": plain}, indent=1))
         return
+    click.echo(server_names.drawn(known))
     if not found:
         click.echo(f"no server is installed; {servers.ADVICE}", err=True)
+        return
+    click.echo("\ninstalled")
     for one in found:
         click.echo(f"{one.version:10} {size(one.size_bytes):>9}  {one.sha256[:12]}  {one.path}")
 
 
 @server.command()
-@click.argument("version")
-def remove(version: str) -> None:
-    """Delete the server of this VERSION."""
+@click.argument("name", metavar="NAME|VERSION")
+@click.option("-y", "--yes", is_flag=True, hidden=True)
+def remove(name: str, yes: bool) -> None:
+    """Forget the server with this NAME, or delete the installed one of this VERSION.
+
+    What is written like a version, such as 1.2.0, means an installed server. No nickname is.
+
+    \b
+    Examples:
+      harness server remove staging
+      harness server remove 1.2.0
+    """
     from harness.targets import servers
 
-    servers.remove(version)
-    click.echo(f"removed server {version}")
+    if servers.is_version(name):
+        servers.remove(name)
+        click.echo(f"removed server {name}")
+    else:
+        server_names.forget(name)
 
 
 @server.command()

@@ -93,6 +93,10 @@ class Http:
         """Among others the server's ``version``."""
         return await self._object("GET", "/v1/health")
 
+    async def public_key(self) -> str:
+        """The key by which the server's tokens can be verified, as PEM."""
+        return await self._text("GET", "/v1/identity/public-key")
+
     async def metrics(self) -> str:
         """All counters, as Prometheus text."""
         return await self._text("GET", "/v1/metrics")

@@ -1,6 +1,6 @@
 """``cli.toml``, the official tool's settings of a user: servers by nickname, and its token.
 
-It is read and never written.
+Here it is read; ``servers_file`` writes it.
 
 Source: `crates/cli/src/config.rs` of SpacetimeDB 2.8.3.
 """
@@ -21,13 +21,45 @@ BUILT_IN = {"local": "http://127.0.0.1:3000", "maincloud": "https://maincloud.sp
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """One entry of the file. ``fingerprint`` is the server's public key as PEM, if it is kept."""
+
+    nickname: str | None
+    host: str
+    protocol: str
+    fingerprint: str | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"{self.protocol}://{self.host}"
+
+    def is_named(self, name: str) -> bool:
+        """Whether somebody means it who writes its nickname, its host or its URI."""
+        return name.rstrip("/") in (self.nickname, self.host, self.uri)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """``servers`` maps nicknames to URIs. The token stands in no ``repr``."""
+    """``servers`` maps nicknames and hosts to URIs. The token stands in no ``repr``."""
 
     path: Path
     servers: Mapping[str, str] = field(default_factory=lambda: dict(BUILT_IN))
     default_server: str | None = None
     token: str | None = field(default=None, repr=False)
+    #: What stands in the file, in its order.
+    configured: tuple[Server, ...] = ()
+
+    @property
+    def known(self) -> tuple[Server, ...]:
+        """The servers in the file, and the built-in ones that it does not have."""
+        taken = {x.nickname for x in self.configured}
+        return (*self.configured, *(built_in(x) for x in BUILT_IN if x not in taken))
+
+
+def built_in(nickname: str) -> Server:
+    """A server that is known without any file."""
+    protocol, _, host = BUILT_IN[nickname].partition("://")
+    return Server(nickname, host, protocol)
 
 
 def path_of(environment: Mapping[str, str] = os.environ) -> Path:
@@ -50,22 +82,30 @@ def load(path: Path | None = None) -> Settings:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # A parser's words have places, not what stands there: the file holds a token.
         raise PlanError(f"{path} is not valid TOML: {error}") from None
-    servers = dict(BUILT_IN)
-    for one in found.get("server_configs") or []:
-        servers.update(_server(one, path))
+    entries = found.get("server_configs") or []
+    if not isinstance(entries, list):
+        raise PlanError(f"{path}: server_configs is a list of tables")
+    configured = tuple(x for x in (_server(one, path) for one in entries) if x is not None)
+    servers = {**BUILT_IN, **{x.nickname: x.uri for x in configured if x.nickname is not None}}
+    for one in configured:
+        servers.setdefault(one.host, one.uri)  # which says whether it is reached by http or https
     return Settings(
-        path, servers, _text(found, "default_server", path), _text(found, "spacetimedb_token", path)
-    )
+        path, servers, _text(found, "default_server", path),
+        _text(found, "spacetimedb_token", path), configured,
+    )  # fmt: skip
 
 
-def _server(one: Any, path: Path) -> dict[str, str]:
-    """A server with a nickname; those without one are reached by their host."""
+def _server(one: Any, path: Path) -> Server | None:
+    """One entry; None for one without a host, which cannot be reached."""
     if not isinstance(one, dict):
         raise PlanError(f"{path}: server_configs is a list of tables")
-    nickname, host = _text(one, "nickname", path), _text(one, "host", path)
-    if nickname is None or host is None:
-        return {}
-    return {nickname: f"{_text(one, 'protocol', path) or 'https'}://{host}"}
+    host = _text(one, "host", path)
+    if host is None:
+        return None
+    return Server(
+        _text(one, "nickname", path), host, _text(one, "protocol", path) or "https",
+        _text(one, "ecdsa_public_key", path),
+    )  # fmt: skip
 
 
 def _text(found: Mapping[str, Any], key: str, path: Path) -> str | None:

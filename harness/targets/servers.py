@@ -37,9 +37,14 @@ def folder() -> Path:
     return cache_folder() / "servers"
 
 
+def is_version(text: str) -> bool:
+    """Whether it is written like 1.2.0."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def checked(version: str) -> str:
     """The version itself. Raises ``PlanError`` unless it is written like 1.2.0."""
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise PlanError(f"a server's version is written like 1.2.0, not {version!r}")
     return version
 
@@ -56,7 +61,7 @@ def installed() -> list[Installed]:
     """All of them, oldest version first. What is no server is passed over."""
     base = folder()
     names = [path.name for path in base.iterdir()] if base.is_dir() else []
-    found = [find(name) for name in names if _VERSION.fullmatch(name)]
+    found = [find(name) for name in names if is_version(name)]
     return sorted((x for x in found if x is not None), key=lambda x: order(x.version))
 
 

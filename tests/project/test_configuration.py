@@ -195,7 +195,7 @@ def test_settings_of_somebody(tmp_path: Path) -> None:
     assert found.default_server == "work"
     assert found.servers["work"] == "https://db.example.org"
     assert found.servers["local"] == "http://127.0.0.1:4000"
-    assert len(found.servers) == 3
+    assert found.servers["nameless"] == "http://nameless"
     assert found.token == "secret.token"
     assert "secret" not in repr(found)
 
