@@ -19,6 +19,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all records: immutable, fields by name."""
 
 
+#: Kinds of targets without a server: the work of one process, and commands that each have a process
+#: of their own from start to end.
+IN_PROCESS, FRESH_PROCESS = "in-process", "fresh-process"
+
+
 class Level(Enum):
     """What a run's numbers are worth."""
 
@@ -74,7 +79,7 @@ class LoadShape(Record, frozen=True):
 class Scenario(Record, frozen=True):
     """A named workload under a load shape, as spoken with a server.
 
-    ``live`` is false for what happens in one process. ``options`` are the workload's own.
+    ``live`` is false for what needs no server. ``options`` are the workload's own.
     """
 
     name: str
@@ -85,6 +90,11 @@ class Scenario(Record, frozen=True):
     compression: str = "None"
     confirmed: bool = False
     options: dict[str, Any] = {}
+
+    @property
+    def alone(self) -> str:
+        """The kind of its target where there is no server: what is not ``live``."""
+        return FRESH_PROCESS if self.workload.kind == "command" else IN_PROCESS
 
 
 class Target(Record, frozen=True):

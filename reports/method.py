@@ -122,5 +122,6 @@ _WORDS = [
     "offered rate: the plan; throughput: what was completed.",
     "open loop: operations start when the plan says; closed loop: when one before was answered.",
     "in process: without a server; such a figure shares no row with those through one.",
+    "a fresh process each: a command from its start to its end, as its user waits for it.",
     "percentiles are read from whole histograms, and never averaged.",
 ]

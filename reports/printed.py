@@ -1,7 +1,8 @@
 """The tables of a session as data: what ``harness run`` prints, a page shows and a README has.
 
-Figures through a server stand apart from those in one process, and those that answer a claim apart
-from the others. Several targets stand side by side, the first one with each of the others.
+Figures through a server stand apart from those in one process and those of commands, and those that
+answer a claim apart from the others. Several targets stand side by side, the first one with each of
+the others.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from typing import NamedTuple
 
 from msgspec import field
 
-from harness.records import Record
+from harness.records import FRESH_PROCESS, IN_PROCESS, Record
 from harness.store.sessions import TableRow
 from harness.units import show
 from reports import markdown
 from reports.beside import Absent, Line, Pair, beside, spoken
 
-#: Title, whether the rows answer a claim, whether they are in process; in the order in which a
-#: terminal shows them, where people look at the last lines first.
+_SERVER = "server"
+#: Title, whether the rows answer a claim, where they are from; in the order in which a terminal
+#: shows them, where people look at the last lines first.
 PARTS = [
-    ("More, through the server", False, False),
-    ("More, in process, without a server", False, True),
-    ("Claimed, and measured through the server", True, False),
-    ("Claimed, and measured in process, without a server", True, True),
+    ("More, through the server", False, _SERVER),
+    ("More, in process, without a server", False, IN_PROCESS),
+    ("More, of commands, each in a fresh process", False, FRESH_PROCESS),
+    ("Claimed, and measured through the server", True, _SERVER),
+    ("Claimed, and measured in process, without a server", True, IN_PROCESS),
 ]
 HEADERS = ("metric", "claim", "measured", "how (×: calls in flight)", "verdict")
 #: What stands where a target cannot be asked: such as confirmed calls over v1.
@@ -62,11 +65,9 @@ class Part(NamedTuple):
 def parts(rows: Sequence[TableRow], absent: Collection[Absent] = ()) -> Iterator[Part]:
     """What there is to print, part by part; parts without rows are left out."""
     targets = targets_of(rows)
-    for title, claimed, in_process in PARTS:
-        if in_process or len(targets) < 2:
-            chosen = [
-                x for x in rows if (x.claim is not None, x.in_process) == (claimed, in_process)
-            ]
+    for title, claimed, place in PARTS:
+        if place != _SERVER or len(targets) < 2:
+            chosen = [x for x in rows if (x.claim is not None, _place(x)) == (claimed, place)]
             if chosen:
                 yield Part(title, claimed, chosen, None, [])
             continue
@@ -74,6 +75,13 @@ def parts(rows: Sequence[TableRow], absent: Collection[Absent] = ()) -> Iterator
             lines = beside(rows, pair, absent, claimed=claimed)
             if lines:
                 yield Part(title, claimed, [], pair, lines)
+
+
+def _place(row: TableRow) -> str:
+    """Where a figure is from: through a server, or which kind of process without one."""
+    if not row.in_process:
+        return _SERVER
+    return FRESH_PROCESS if row.target == FRESH_PROCESS else IN_PROCESS
 
 
 def targets_of(rows: Sequence[TableRow]) -> list[str]:

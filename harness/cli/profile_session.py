@@ -14,6 +14,7 @@ from harness.cli.profile_report import heaviest, render, render_difference
 from harness.cli.progress import say
 from harness.cli.table import console
 from harness.measure.environment import environment
+from harness.records import IN_PROCESS
 from harness.run.compare_turns import Bench
 from harness.run.environments import Environments
 from harness.run.profile_turn import Profiling, Turn
@@ -111,7 +112,8 @@ class Session:
             notes.append("no function grew for sure")
         made = self._record(
             name, bench,
-            target="in-process" if bench is None or not bench.scenario.live else "embedded",
+            target=IN_PROCESS if bench is None else
+                   "embedded" if bench.scenario.live else bench.scenario.alone,
             base=commits[0], commit=commits[1], dirty=False,
             total=weight(found.head), base_total=weight(found.base),
             samples=found.samples[1], base_samples=found.samples[0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.records import Level, LoadShape, Run
+from harness.records import FRESH_PROCESS, Level, LoadShape, Run
 from harness.run import fitting
 from harness.run.claims import Claim
 from harness.run.suites import key, tracks
@@ -65,7 +65,8 @@ def how(run: Run, count: int | None) -> str:
     scenario, load = run.scenario, run.scenario.load
     counted = f"n={count:,}" if count else ""
     if not scenario.live:
-        return ", ".join(filter(None, ["in process", counted]))
+        where = "a fresh process each" if scenario.alone == FRESH_PROCESS else "in process"
+        return ", ".join(filter(None, [where, counted]))
     asked = f"{run.target.kind} {scenario.protocol} {shape(load)}"
     return ", ".join(filter(None, [asked, counted]))
 

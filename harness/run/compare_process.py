@@ -21,7 +21,6 @@ from harness.targets.embedded import Embedded
 
 #: Kinds of workload that weigh the server, which must be fresh for each process.
 _WEIGHING = ("memory", "population")
-_IN_PROCESS = Target(kind="in-process")
 
 
 class Processes:
@@ -55,8 +54,9 @@ class Processes:
             return self._one(scenario, side, server)
 
     def _one(self, scenario: Scenario, side: int, server: Embedded | None) -> list[Figure]:
+        target = Target(kind=scenario.alone) if server is None else server.describe()
         outcome = work(
-            Job(scenario=scenario, target=_IN_PROCESS if server is None else server.describe()),
+            Job(scenario=scenario, target=target),
             death=(lambda: None) if server is None else server.death,
             progress=lambda text: None,
             python=self._pythons[side],

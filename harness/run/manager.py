@@ -22,8 +22,6 @@ from harness.targets.embedded import Null
 #: Kinds of workload that weigh the server, which must be fresh for that.
 WEIGHING = ("memory", "population")
 
-_IN_PROCESS = Target(kind="in-process")
-
 
 class Manager:
     """Measures scenarios one after the other and keeps their runs.
@@ -112,7 +110,8 @@ class Manager:
         """
         now = datetime.now(UTC)
         where = environment()
-        target, log = self._asked if scenario.live else _IN_PROCESS, list[str]()
+        target = self._asked if scenario.live else Target(kind=scenario.alone)
+        log: list[str] = []
         try:
             if scenario.live:
                 with self._server(scenario.workload.kind) as server:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import PlanError, TargetError
-from harness.records import Scenario, Target
+from harness.records import IN_PROCESS, Scenario, Target
 from harness.run import fitting, profiled, profilers, recorders
 from harness.run.exchange import Finding, Job
 from harness.run.process import Outcome, work
@@ -140,7 +140,8 @@ class Profiling:
                 "--window", window, *told]  # fmt: skip
 
     def _worked(self, server: Server | None, python: Sequence[str]) -> tuple[Finding, Target]:
-        target = Target(kind="in-process") if server is None else server.describe()
+        alone = Target(kind=self._scenario.alone)
+        target = alone if server is None else server.describe()
         missing = fitting.lacking(self._scenario, target.protocols, stated=False)
         if missing is not None:
             raise TargetError(missing)
@@ -169,7 +170,7 @@ class Profiling:
         raw = profilers.read(out, self._profiler)
         if isinstance(spy, Spy):
             raw = spy.found()._replace(operations=raw.operations)
-        return self._turn(raw, Finding(), Target(kind="in-process"))
+        return self._turn(raw, Finding(), Target(kind=IN_PROCESS))
 
     def _turn(self, raw: Raw, finding: Finding, target: Target) -> Turn:
         counted = _operations(finding)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import PlanError, TargetError
-from harness.records import Scenario, Target
+from harness.records import IN_PROCESS, Scenario, Target
 from harness.run import callgrind_graph, counted
 from harness.run.compare_turns import ORDERS
 from harness.run.manager import WEIGHING
@@ -132,7 +132,7 @@ def counted_once(benchmark: str, python: str = sys.executable, *,
     """Instructions of one operation of what does the same each time. Raises as ``callgrind``."""
     graph, operations = callgrind_graph.instructions(python, benchmark, times=times)
     stacks = scaled(callgraph.trimmed(callgraph.unrolled(graph)), 1 / operations)
-    return Turn(stacks, {}, round(graph.total), operations, Target(kind="in-process"))
+    return Turn(stacks, {}, round(graph.total), operations, Target(kind=IN_PROCESS))
 
 
 def counted_twice(

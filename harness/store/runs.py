@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import StoreError
-from harness.records import FORM, Run
+from harness.records import FORM, IN_PROCESS, Run
 from harness.store import files
 
 #: Where runs go unless somebody says otherwise.
@@ -70,7 +70,12 @@ def attach(run: Run, name: str, text: str, folder: Path = DEFAULT_FOLDER) -> Pat
 
 def load(path: Path) -> Run:
     """A stored run. Raises ``StoreError`` if it is missing, damaged, or of a newer form."""
-    return files.decoded(files.read(path), Run, FORM, path, "not a run")
+    run = files.decoded(files.read(path), Run, FORM, path, "not a run")
+    if not run.scenario.live and run.target.kind == IN_PROCESS != run.scenario.alone:
+        # Commands were said to be in process once; they stay one series with what is said now.
+        target = msgspec.structs.replace(run.target, kind=run.scenario.alone)
+        run = msgspec.structs.replace(run, target=target)
+    return run
 
 
 def names(folder: Path = DEFAULT_FOLDER) -> Iterator[str]:

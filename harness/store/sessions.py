@@ -23,7 +23,8 @@ class TableRow(Record, frozen=True):
     """One figure beside what was claimed for it; None if there is none, or if it is VOID.
 
     ``place`` is where it stands beside figures of other targets: as ``params``, but the same for
-    the best protocol that each target offers.
+    the best protocol that each target offers. ``in_process`` is true without a server; ``target``
+    says then whether it was one process, or a fresh one each time.
     """
 
     metric: str

@@ -30,7 +30,7 @@ from harness.records import (
 )
 from harness.store import runs
 from reports.printed import brief
-from suites import cache, tables
+from suites import cache, tables, toolchain
 from suites.claims import CLAIMS
 
 ENVIRONMENT = Environment(
@@ -122,6 +122,23 @@ def test_the_whole_table() -> None:
         "update, one row a call",
         "update, one row a call: time each",
     }
+
+
+def test_commands_stand_apart() -> None:
+    """Each is a process of its own, which is not "in process"."""
+    scenario = toolchain.Command.scenario("help")
+    taken = msgspec.structs.replace(
+        run("h", VALID, {"wall": 310e6, "cpu": 250e6}, False),
+        scenario=scenario, target=Target(kind=scenario.alone),
+    )  # fmt: skip
+    rows = rows_of("toolchain.Command", toolchain.Command, ("help",), taken, CLAIMS)
+    out = io.StringIO()
+    render(rows, Console(file=out, width=100, highlight=False))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[0] == "More, of commands, each in a fresh process"
+    assert "a fresh process each" in lines[2]
+    assert "in process" not in out.getvalue()
+    assert {row.target for row in rows} == {"fresh-process"}
 
 
 def test_notes_are_brief() -> None:

@@ -19,7 +19,7 @@ def job(what: str) -> Job:
         name="x", workload=Workload(kind="command"), live=False,
         options={"what": what, "quick": True},
     )  # fmt: skip
-    return Job(scenario=scenario, target=Target(kind="in-process"))
+    return Job(scenario=scenario, target=Target(kind=scenario.alone))
 
 
 def test_a_command_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,18 @@ def test_a_run_comes_back(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["form"] == FORM
 
 
+def test_commands_were_said_to_be_in_process_once(tmp_path: Path) -> None:
+    """Runs from then are read as they are written now: one series, and no other run changes."""
+    scenario = Scenario(name="x", workload=Workload(kind="command"), live=False)
+    before = msgspec.structs.replace(run(), scenario=scenario, target=Target(kind="in-process"))
+    now = msgspec.structs.replace(before, target=Target(kind="fresh-process"))
+    assert runs.load(runs.save(before, tmp_path / "before")) == now
+    assert runs.load(runs.save(now, tmp_path / "now")) == now
+    scenario = Scenario(name="x", workload=Workload(kind="cache"), live=False)
+    cache = msgspec.structs.replace(before, scenario=scenario)
+    assert runs.load(runs.save(cache, tmp_path / "cache")) == cache
+
+
 def test_nothing_but_the_run_is_left_in_the_folder(tmp_path: Path) -> None:
     runs.save(run(), tmp_path)
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [f"{run().id}.json"]
