@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 _GIVEN = "harness.cli.arguments"
+
+
+class Number(click.FloatRange):
+    """A number within limits, which ``nan`` and ``inf`` are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no number that can be counted to.", param, ctx)
+        return found
 
 
 class Command(click.Command):

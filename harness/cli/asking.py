@@ -116,7 +116,8 @@ def only_server(where: Where) -> str:
 def database(given: str | None, where: Where) -> Place:
     """The database that a command with at most one name is about.
 
-    Raises ``click.UsageError`` if none is named here, ``PlanError`` if another one is.
+    Raises ``click.UsageError`` if none is named here, ``PlanError`` if another one is, and for what
+    is neither a name nor an identity.
     """
     found = configuration(where)
     known = () if found is None else found.named
@@ -171,6 +172,10 @@ def _listed(known: Sequence[Database]) -> str:
 
 
 def _place(name: str, configured: Database | None, where: Where) -> Place:
+    from harness.client import publishing
+
+    if not publishing.is_identity(name):
+        publishing.check_name(name)  # servers differ in what they say of no name
     uri = server_uri(where, None if configured is None else configured.server)
     anonymous = where.anonymous or (configured is not None and configured.anonymous)
     return Place(uri, name, anonymous)

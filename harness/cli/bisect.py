@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import OK, UNTOLD
+from harness.cli.arguments import Number
 
 if TYPE_CHECKING:
     from harness.run.bisecting import Found
@@ -25,9 +26,9 @@ NOTHING = 5
 @click.argument("series")
 @click.option("--good", required=True, metavar="REV", help="A revision before it became worse.")
 @click.option("--bad", default="HEAD", show_default=True, metavar="REV", help="One after that.")
-@click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True,
+@click.option("--confidence", type=Number(0.5, 0.999), default=0.95, show_default=True,
               help="Stop when a commit is as likely as this.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=1800.0,
+@click.option("--budget", type=Number(0, min_open=True), default=1800.0,
               show_default=True, metavar="SECONDS", help="Begin no look after this.")  # fmt: skip
 @click.option("--repository", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="The git repository; here, by default.")  # fmt: skip

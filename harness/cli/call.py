@@ -9,7 +9,7 @@ import click
 
 from harness.cli.arguments import Command
 from harness.cli.asking import Where, options
-from harness.errors import PlanError
+from harness.errors import InternalError, PlanError
 
 if TYPE_CHECKING:
     from harness.cli.asking import Place
@@ -64,7 +64,12 @@ async def _call(place: Place, name: str, words: tuple[str, ...], as_object: str 
         values = (
             arguments.from_words(words) if as_object is None else arguments.from_object(as_object)
         )
-        result = await http.call(place.database, arguments.function.name, values)
+        try:
+            result = await http.call(place.database, arguments.function.name, values)
+        except InternalError as error:
+            raise InternalError(
+                f"{str(error).rstrip('.')}; `harness logs {place.database}` may say why"
+            ) from None
         return harmless(_named(result, arguments), "\n\t")
 
 

@@ -50,7 +50,7 @@ class Arguments:
         try:
             found = jsontext.loads(text)
         except WireError as error:
-            raise PlanError(f"--json is no JSON: {error}") from None
+            raise PlanError(f"--json is no JSON: {_said(error)}") from None
         if isinstance(found, list):
             return self.from_words([jsontext.dumps(x) for x in found])
         elements = self.function.params.elements
@@ -70,7 +70,7 @@ class Arguments:
         try:
             return jsontext.loads(word)
         except WireError as error:
-            raise PlanError(f"{self._place(place, element)} is no JSON: {error}") from None
+            raise PlanError(f"{self._place(place, element)} is no JSON: {_said(error)}") from None
 
     def _bare(self, type_: t.Type, word: str) -> Any:
         """What a word without quotes stands for; None if it is JSON."""
@@ -100,11 +100,18 @@ class Arguments:
         try:
             return codec.to_json(codec.from_json(value))
         except WireError as error:
-            raise PlanError(f"{self._place(place, element)}: {error}") from None
+            # Places in a value begin with $, which here is the argument.
+            said = re.sub(r"^\$(?=[.\[])", element.name or "it", str(error).removeprefix("$: "))
+            raise PlanError(f"{self._place(place, element)}: {said}") from None
 
     def _place(self, place: int, element: t.Element) -> str:
         shown = Signatures(self.schema).type(element.type)
         return f"argument {place} of {self.function.name} ({element.name}: {shown})"
+
+
+def _said(error: WireError) -> str:
+    """What is wrong with a text that is no JSON, after the words that say so."""
+    return str(error).removeprefix("not JSON: ")
 
 
 def _count(number: int) -> str:

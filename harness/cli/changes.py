@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import OK, SLOWER
+from harness.cli.arguments import Number
 
 if TYPE_CHECKING:
     from harness.cli.changes_report import Found, Report
@@ -39,7 +40,7 @@ _MOST_ROWS = 60
 @click.option("--worse", is_flag=True, help="Only what became worse and still is.")
 @click.option(
     "--least",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=0.0,
     show_default=True,
     metavar="PERCENT",
@@ -47,7 +48,7 @@ _MOST_ROWS = 60
 )
 @click.option(
     "--level",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     default=0.05,
     show_default=True,
     help="The share of the events of a report that may be false.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import INTERRUPTED, OK, SLOWER, UNTOLD
+from harness.cli.arguments import Number
 
 if TYPE_CHECKING:
     from harness.records import Run
@@ -28,17 +29,17 @@ if TYPE_CHECKING:
               "holds these words; and, or, not and parentheses join them.")  # fmt: skip
 @click.option("--full", is_flag=True, help="All parameters of the suites, not the few of a quick "
               "run.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=300.0,
+@click.option("--budget", type=Number(0, min_open=True), default=300.0,
               show_default=True, metavar="SECONDS", help="Take turns no longer.")  # fmt: skip
-@click.option("--precision", type=click.FloatRange(0, 100, min_open=True), default=1.0,
+@click.option("--precision", type=Number(0, 100, min_open=True), default=1.0,
               show_default=True, metavar="PERCENT", help="Stop when intervals reach no further "
               "than this to either side.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 100, min_open=True), default=2.0,
+@click.option("--margin", type=Number(0, 100, min_open=True), default=2.0,
               show_default=True, metavar="PERCENT", help="A change within this does not matter: "
               "it is called the same.")  # fmt: skip
 @click.option(
     "--level",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=Number(0, 0.5, min_open=True),
     default=0.05,
     show_default=True,
     help="The share of what is called changed that may be false.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import INTERRUPTED, OK, SLOWER, UNTOLD
+from harness.cli.arguments import Number
 
 if TYPE_CHECKING:
     from harness.cli.suspects import Event
@@ -34,15 +35,15 @@ CONFIRMED = SLOWER
 @click.option("--head", metavar="REV", help="The revision after it.")
 @click.option("--most", type=click.IntRange(1), default=5, show_default=True, metavar="N",
               help="Without SUSPECTS: the newest so many that became worse.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=300.0,
+@click.option("--budget", type=Number(0, min_open=True), default=300.0,
               show_default=True, metavar="SECONDS", help="Take turns no longer, for each pair of "
               "revisions.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 100, min_open=True), metavar="PERCENT",
+@click.option("--margin", type=Number(0, 100, min_open=True), metavar="PERCENT",
               help="A change within this is refuted. Half of what is suspected by default, 2 at "
               "most.")  # fmt: skip
 @click.option(
     "--level",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=Number(0, 0.5, min_open=True),
     default=0.05,
     show_default=True,
     help="The share of what is confirmed that may be false.",

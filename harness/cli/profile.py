@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli import INTERRUPTED, OK
+from harness.cli.arguments import Number
 
 PROFILERS = ("sampler", "py-spy", "pyinstrument", "memray", "callgrind", "cprofile")
 #: Seconds of the window of one profile, and of each turn of a difference.
@@ -45,7 +46,7 @@ SECONDS, TURN_SECONDS = 5.0, 2.0
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.05, 600),
+    type=Number(0.05, 600),
     metavar="S",
     help=f"How long is looked at: {SECONDS:g} by default, {TURN_SECONDS:g} in each turn of --diff.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -89,7 +89,6 @@ def publish(
       1  not published, or not known to be; told in one sentence
       2  the command line was not understood
     """
-    from harness.client import publishing
 
     chosen = [x for x in (module, bin_path, js_path, module_path) if x is not None]
     if len(chosen) > 1:
@@ -103,9 +102,8 @@ def publish(
             f"{len(targets)} databases are chosen, and one module; name one of "
             f"{', '.join(x.name for x in targets)}"
         )
-    for target in targets:
-        publishing.check_name(target.name)
-    wishes = Wishes(deleting, break_clients, agreed, parent, organization, as_json)
+    targets = [_below(target, parent) for target in targets]
+    wishes = Wishes(deleting, break_clients, agreed, organization, as_json)
     sources: list[tuple[Target, Source]] = []
     for target in targets:
         source = _source(target, module, bin_path, js_path, module_path)
@@ -130,6 +128,8 @@ class Target:
     uri: str
     anonymous: bool
     configured: Database | None
+    #: The database below which it is created.
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,6 @@ class Wishes:
     deleting: str
     break_clients: bool
     agreed: frozenset[str]
-    parent: str | None = None
     organization: str | None = None
     as_json: bool = False
 
@@ -180,6 +179,25 @@ def _targets(name: str | None, where: Where) -> list[Target]:
     ]
 
 
+def _below(target: Target, parent: str | None) -> Target:
+    """The database with what its name says of a parent: it may be written PARENT/NAME.
+
+    Raises ``PlanError`` for names that no server takes, or if two parents are named.
+    """
+    from harness.client import publishing
+
+    above, slash, name = target.name.rpartition("/")
+    if slash and parent not in (None, above):
+        raise PlanError(f"--parent is {parent}, and {target.name} is below {above}: keep one")
+    found = above if slash else parent
+    for one in (name, *(() if found is None else (found,))):
+        if not publishing.is_identity(one):
+            publishing.check_name(one)
+    if publishing.is_identity(name):
+        name = name.lower().removeprefix("0x")
+    return replace(target, name=name, parent=found)
+
+
 def _source(
     target: Target, module: str | None, bin_path: Path | None, js_path: Path | None,
     module_path: Path | None,
@@ -213,6 +231,11 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
     asyncio.run(publishing.reach(target.uri))
     kind = None
     if asyncio.run(publishing.is_embedded(target.uri)):
+        if target.parent is not None:
+            raise PlanError(
+                f"a server of `harness start` has no database below another; publish {target.name} "
+                "without a parent"
+            )
         kind, data = source.program(target.uri)
     else:
         data = source.data
@@ -239,8 +262,8 @@ async def _publish(
     else:
         credential = _owner(target.uri)
     query = {"host_type": host_type} if host_type != "Wasm" else {}
-    if wishes.parent is not None:
-        query["parent"] = wishes.parent
+    if target.parent is not None:
+        query["parent"] = target.parent
     if wishes.organization is not None:
         query["org"] = wishes.organization
     if not clear:

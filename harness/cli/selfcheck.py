@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import OK, UNTOLD
+from harness.cli.arguments import Number
 
 if TYPE_CHECKING:
     from harness.run.compare_selfcheck import SelfCheck
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
               help="What both sides are.")  # fmt: skip
 @click.option("--repository", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
               help="The git repository of the revision; here, by default.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=600.0,
+@click.option("--budget", type=Number(0, min_open=True), default=600.0,
               show_default=True, metavar="SECONDS", help="Measure so long.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True,
               help="Seed of workloads and turns.")  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.arguments import Number
 from harness.errors import PlanError, StoreError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--import-timeout",
-    type=click.FloatRange(0.1, 600.0),
+    type=Number(0.1, 600.0),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.arguments import Number
 from harness.cli.asking import Where, options
 from harness.errors import CallError, ConnectError, ConnectionLost
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("words", nargs=-1, metavar="[DATABASE] QUERY...")
 @click.option("-n", "--num-updates", type=click.IntRange(1), metavar="N", help="End after so many.")
-@click.option("-t", "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True),
+@click.option("-t", "--timeout", "timeout_s", type=Number(min=0, min_open=True),
               metavar="SECONDS", help="End after this time.")  # fmt: skip
 @click.option("--print-initial-update", "initial", is_flag=True,
               help="Begin with the rows that are there.")  # fmt: skip

@@ -525,3 +525,48 @@ def test_the_help_has_examples_and_loads_little(command: str) -> None:
     assert f"  harness {command}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert {"aiohttp", "msgspec", "numpy", "rich", "json5"}.isdisjoint(done.stderr.split())
+
+
+@pytest.mark.parametrize("name", ["", "No Such", "../../identity", "a/b", "a?b#c", "ä"])
+@pytest.mark.parametrize(
+    "words", [["call", "{}", "f"], ["sql", "{}", "q"], ["logs", "{}"], ["describe", "{}"],
+              ["subscribe", "{}", "q"], ["delete", "{}", "-y"], ["lock", "{}"]],
+)  # fmt: skip
+def test_what_is_no_name_is_not_asked_for(
+    words: list[str], name: str, server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Servers say different things to it, and some of it is not theirs to see."""
+    code, _, err = say(server, capsys, *(x.format(name) for x in words))
+    assert code == 1
+    assert err.startswith("harness: a database's name is lower case letters and digits, ")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("name", [f"0x{DATABASE}", DATABASE.upper()])
+def test_identities_are_names(
+    name: str, server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "there is no database" in say(server, capsys, "describe", name)[2]
+
+
+def test_names_are_near_in_any_case(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    credentials.keep(server.uri, ME, TOKEN)
+    _, _, err = say(server, capsys, "call", "chat", "COUNT")
+    assert err == ("harness: there is no reducer or procedure 'COUNT'; did you mean 'count'?\n")
+
+
+def test_a_crash_is_told_with_the_next_step(
+    server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credentials.keep(server.uri, ME, TOKEN)
+    server.answers["POST /v1/database/chat/call/count"] = (500, "a fatal error.")
+    code, _, err = say(server, capsys, "call", "chat", "count")
+    assert (code, err) == (1, "harness: a fatal error; `harness logs chat` may say why\n")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "x"])
+def test_seconds_that_cannot_be_waited(
+    seconds: str, server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say(server, capsys, "subscribe", "chat", "q", "-t", seconds)[0] == 2
+    assert server.asked == []

@@ -68,10 +68,10 @@ def test_a_word(type_: t.Type, word: str, value: Any) -> None:
         (
             t.U32,
             "many",
-            "argument 1 of go (a: u32) is no JSON: not JSON: Expecting value at byte 0",
+            "argument 1 of go (a: u32) is no JSON: Expecting value at byte 0",
         ),
-        (t.U32, "-1", "argument 1 of go (a: u32): $: expected u32, got -1"),
-        (t.U32, '"7"', "argument 1 of go (a: u32): $: expected u32, got '7'"),
+        (t.U32, "-1", "argument 1 of go (a: u32): expected u32, got -1"),
+        (t.U32, '"7"', "argument 1 of go (a: u32): expected u32, got '7'"),
         (t.Ref(0), '{"x": 1}', "argument 1 of go (a: Point): "),
         (t.Ref(1), "Angry", "argument 1 of go (a: Mood) is no JSON"),
         (t.IDENTITY, "xyz", "argument 1 of go (a: Identity) is no JSON"),
@@ -107,7 +107,7 @@ def test_too_few_and_too_many_are_told_with_the_signature() -> None:
         ("7", "--json has an object with the arguments of go(a: u32)"),
         ("{}", "--json has an object with the arguments of"),
         ('{"a": 1, "b": 2}', "--json has an object with the arguments of"),
-        ('{"a": "x"}', "argument 1 of go (a: u32): $: expected u32, got 'x'"),
+        ('{"a": "x"}', "argument 1 of go (a: u32): expected u32, got 'x'"),
         ("[1, 2]", "go takes 1 argument, not 2"),
     ],
 )  # fmt: skip

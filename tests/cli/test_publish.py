@@ -86,6 +86,28 @@ def test_the_token_of_the_environment(
     )
 
 
+@pytest.mark.parametrize("words", [["town/chat"], ["chat", "--parent", "town"],
+                                   ["town/chat", "--parent", "town"]])  # fmt: skip
+def test_below_another_database(
+    words: list[str], server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *more = words
+    assert say(server, capsys, *more, name=name)[0] == 0
+    assert server.published()[0][0] == "PUT /v1/database/chat?clear=false&parent=town"
+
+
+def test_two_parents(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = say(server, capsys, "--parent", "city", name="town/chat")
+    assert (code, err) == (
+        1, "harness: --parent is city, and town/chat is below town: keep one\n"
+    )  # fmt: skip
+    server.answers["GET /v1/health"] = (200, '{"package_name": "spacetimedb-harness"}')
+    code, _, err = say(server, capsys, name="town/chat")
+    assert code == 1
+    assert "has no database below another; publish chat without a parent" in err
+    assert server.published() == []
+
+
 def test_anonymous_keeps_nothing(
     server: Scripted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,7 +313,8 @@ def test_an_answer_that_is_lost(server: Scripted, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("Chat", "chat"), ("my_chat", "my-chat"), ("a--b", "a-b"), ("a-", "a"),
-     ("a/b", "a-b"), ("a b", "a-b"), ("é1", "1"), ("a\n", "a"), ("", None), ("_", None)],
+     ("a/b c", "b-c"), ("A/b", "a"), ("a/b/c", "a-b"),
+         ("a b", "a-b"), ("é1", "1"), ("a\n", "a"), ("", None), ("_", None)],
 )  # fmt: skip
 def test_names_that_no_server_takes(
     name: str, hint: str | None, server: Scripted, capsys: pytest.CaptureFixture[str]
