@@ -5,14 +5,19 @@ A command's module is imported when that command is used, so that ``harness --he
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 
 #: Command -> its line in the help. The module of a command has the command's name, and in it is
 #: the command itself, again under that name; a word of Python has a _ behind it.
@@ -59,6 +64,8 @@ VOIDED = 3
 SLOWER = 3
 UNTOLD = 4
 INTERRUPTED = 128 + signal.SIGINT
+#: What a full disk says.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class LazyGroup(click.Group):
@@ -73,6 +80,14 @@ class LazyGroup(click.Group):
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         command: click.Command = getattr(importlib.import_module(f"harness.cli.{name}"), name)
         return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _output_may_end():  # help is printed here
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _output_may_end():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -99,6 +114,9 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; expected errors become one sentence."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  (for as long as we live)
     try:
         code = cli.main(args=arguments, prog_name="harness", standalone_mode=False)
     except HarnessError as error:
@@ -112,8 +130,31 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("harness: stopped", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; what is left in the buffer has no reader.
-        sys.stderr.close()
-        return OK
     return code if isinstance(code, int) else OK
+
+
+@contextmanager
+def _output_may_end() -> Iterator[None]:
+    """A reader that has gone ends a command well; a full disk becomes a sentence."""
+    try:
+        yield
+    except BrokenPipeError:
+        _forget_output()
+        raise click.exceptions.Exit(OK) from None
+    except OSError as error:
+        # Files that have a name have errors of their own: this is the output.
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _forget_output()
+        raise StoreError(f"what is printed cannot be written: {error.strerror}") from None
+
+
+def _forget_output() -> None:
+    """What is in the buffer goes nowhere when the interpreter ends, instead of failing again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # no file: nothing will fail
+    finally:
+        os.close(nowhere)

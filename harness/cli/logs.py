@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,11 +20,13 @@ LEVELS = ("trace", "debug", "info", "warn", "error", "panic")
 _COLOURS = {"error": "red", "panic": "red", "warn": "yellow", "info": "blue"}
 #: Who follows a log wants to see so much of what was before.
 _BEFORE_FOLLOWING = 10
+#: Servers count no further.
+_MOST = (1 << 32) - 1
 
 
 @click.command()
 @click.argument("database", required=False)
-@click.option("-n", "--num-lines", type=click.IntRange(0), metavar="N",
+@click.option("-n", "--num-lines", type=click.IntRange(0, _MOST), metavar="N",
               help="The last N records only.")  # fmt: skip
 @click.option("-f", "--follow", is_flag=True, help="Go on with those to come, until Ctrl-C.")
 @click.option("-l", "--level", type=click.Choice(LEVELS, case_sensitive=False),
@@ -96,17 +100,21 @@ async def _print(place: Place, printer: _Printer) -> int:
 
     async with asking.asked(place) as http:
         # Older servers count from the beginning of what they keep; the last ones are taken here.
-        records = [x for x in await http.logs(place.database, None) if printer.wants(x)]
-    if printer.last is not None:
-        records = records[max(0, len(records) - printer.last) :]
-    for record in records:
+        last: deque[dict[str, Any]] = deque(maxlen=printer.last)
+        async with aclosing(http.read_logs(place.database)) as records:
+            async for record in records:
+                if not printer.wants(record):
+                    continue
+                if printer.last is None:
+                    printer.show(record)
+                else:
+                    last.append(record)
+    for record in last:
         printer.show(record)
     return 0
 
 
 async def _follow(place: Place, printer: _Printer) -> int:
-    from contextlib import aclosing
-
     from harness.cli import asking
 
     async with (

@@ -89,6 +89,7 @@ async def _until_done(
     ends: set[asyncio.Future[Any]] = {updates.enough, lost}
     await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if updates.enough.done():
+        updates.enough.result()
         return 0
     came = f"{updates.count} update{'s' * (updates.count != 1)}"
     wanted = "" if number is None else f" of {number}"
@@ -102,7 +103,8 @@ async def _until_done(
 class Updates:
     """Gathers the rows of one transaction from a client's callbacks, and prints them.
 
-    ``enough`` is resolved when so many were printed. While ``muted``, nothing is.
+    ``enough`` is resolved when so many were printed, or none can be any more. While ``muted``,
+    nothing is.
     """
 
     def __init__(
@@ -163,7 +165,11 @@ class Updates:
         tables, self._tables, self._event = self._tables, {}, None
         if not tables or self.enough.done():
             return
-        self._say(jsontext.dumps(tables))
+        try:
+            self._say(jsontext.dumps(tables))
+        except OSError as error:  # whoever read it has gone: nobody above a callback would see that
+            self.enough.set_exception(error)
+            return
         self.count += 1
         if self.count == self._number:
             self.enough.set_result(None)

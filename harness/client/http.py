@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,8 @@ from harness.wire.schema import ModuleDef
 
 #: The most bytes of an answer that are read; longer ones are refused.
 MAX_ANSWER = 1 << 30
+#: The most bytes of one line of a log.
+MAX_LINE = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,26 +203,42 @@ class Http:
 
     async def logs(self, database: str, num_lines: int | None = 100) -> list[dict[str, Any]]:
         """The last records of the module's log, all with None. Owners only."""
-        some = "" if num_lines is None else f"?num_lines={num_lines}"
-        text = await self._text("GET", f"{_path(database)}/logs{some}")
-        return [jsontext.loads(line) for line in text.splitlines() if line]
+        return [record async for record in self.read_logs(database, num_lines)]
 
-    async def follow_logs(
+    def follow_logs(
         self, database: str, num_lines: int = 100
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The last records of the module's log, and those to come until the server ends.
 
         Leave it with ``aclose``. The limit of time holds until the answer begins.
         """
-        path = f"{_path(database)}/logs?num_lines={num_lines}&follow=true"
-        limit = aiohttp.ClientTimeout(connect=self._timeout.total)
+        return self.read_logs(database, num_lines, follow=True)
+
+    async def read_logs(
+        self, database: str, num_lines: int | None = None, *, follow: bool = False
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The same, a record at a time: however long the log is, it is never held as a whole.
+
+        Raises ``RemoteProtocolError`` for what is no record.
+        """
+        some = {} if num_lines is None else {"num_lines": str(num_lines)}
+        query = urlencode({**some, **({"follow": "true"} if follow else {})})
+        path = f"{_path(database)}/logs{'?' if query else ''}{query}"
+        limit = aiohttp.ClientTimeout(
+            connect=self._timeout.total, sock_read=None if follow else self._timeout.total
+        )
         try:
             async with self._request("GET", path, timeout=limit) as answer:
                 if answer.status >= 400:
-                    raise _error(path, answer.status, await answer.text())
-                async for line in answer.content:
-                    if line.strip():
-                        yield jsontext.loads(line.decode())
+                    raise _error(path, answer.status, await _whole(answer))
+                async for line in _lines(answer):
+                    record = jsontext.loads(line.decode(errors="replace"))
+                    if not isinstance(record, dict):
+                        raise RemoteProtocolError("the server's log has a line that is no record")
+                    yield record
+        except TimeoutError:
+            total = self._timeout.total
+            raise ConnectError(f"{self._uri} did not answer within {total:g} s") from None
         except aiohttp.ClientError as error:
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
 
@@ -254,12 +272,7 @@ class Http:
         headers = {} if kind is None else {"Content-Type": kind}
         try:
             async with self._request(method, path, body, headers, timeout=self._timeout) as answer:
-                data = bytearray()
-                async for part in answer.content.iter_any():
-                    data += part
-                    if len(data) > MAX_ANSWER:
-                        raise RemoteProtocolError(f"an answer of more than {MAX_ANSWER} bytes")
-                text = data.decode(errors="replace")
+                text = await _whole(answer)
                 if answer.status >= 400:
                     raise _error(path, answer.status, text)
                 return text
@@ -285,6 +298,36 @@ class Http:
             all_headers["Authorization"] = f"Bearer {self._token}"
         url = self._uri + path
         return self._session.request(method, url, data=body, headers=all_headers, timeout=timeout)
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> str:
+    """The text of an answer. Raises ``RemoteProtocolError`` if it is too long."""
+    data = bytearray()
+    async for part in answer.content.iter_any():
+        data += part
+        if len(data) > MAX_ANSWER:
+            raise RemoteProtocolError(f"an answer of more than {MAX_ANSWER} bytes")
+    return data.decode(errors="replace")
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of an answer that are not empty, as they come.
+
+    Raises ``RemoteProtocolError`` for one that is too long to be one.
+    """
+    rest = bytearray()
+    async for part in answer.content.iter_any():
+        *whole, last = part.split(b"\n")
+        for line in whole:
+            rest += line
+            if rest.strip():
+                yield bytes(rest)
+            rest.clear()
+        rest += last
+        if len(rest) > MAX_LINE:
+            raise RemoteProtocolError(f"a line of more than {MAX_LINE} bytes")
+    if rest.strip():
+        yield bytes(rest)
 
 
 def _path(database: str) -> str:

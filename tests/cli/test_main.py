@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -38,6 +39,41 @@ def test_errors_become_a_sentence_and_a_code(
     replace(monkeypatch, error)
     assert cli.main(["start"]) == code
     assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (BrokenPipeError(), 0, ""),
+        (OSError(errno.ENOSPC, "No space left on device"), 1,
+         "harness: what is printed cannot be written: No space left on device\n"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("words", [["start"], ["--help"]])
+def test_output_that_nobody_takes(
+    words: list[str], error: OSError, code: int, said: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def fails(*_: object) -> None:
+        raise error
+
+    replace(monkeypatch, error)
+    monkeypatch.setattr(cli.LazyGroup, "format_commands", fails)
+    assert cli.main(words) == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_file_that_cannot_be_written_is_no_matter_of_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replace(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "some/file"))
+    with pytest.raises(OSError, match="some/file"):
+        cli.main(["start"])
+
+
+def test_a_closed_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["--help"]) == 0
 
 
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

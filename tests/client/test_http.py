@@ -95,6 +95,22 @@ def test_a_log_is_one_object_a_line() -> None:
     assert request.raw_path == "/v1/database/db/logs?num_lines=7"
 
 
+def test_a_line_of_a_log_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b'{"message":"' + b"x" * 500_000 + b'"}\n'
+    found, request, _ = ask(lambda http: http.logs("db", None), body=line * 2 + b'{"ts":1}')
+    assert [len(x.get("message", "")) for x in found] == [500_000, 500_000, 0]
+    assert request.raw_path == "/v1/database/db/logs"
+    monkeypatch.setattr(module, "MAX_LINE", 100_000)
+    with pytest.raises(RemoteProtocolError, match="a line of more than 100000 bytes"):
+        ask(lambda http: http.logs("db", None), body=line)
+
+
+@pytest.mark.parametrize("line", [b"7\n", b'"x"\n', b"[]\n", b"null\n"])
+def test_what_is_no_record(line: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="a line that is no record"):
+        ask(lambda http: anext(http.follow_logs("db")), body=line)
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [(530, ReducerError), (400, InternalError), (404, InternalError), (402, InternalError),

@@ -225,6 +225,26 @@ def test_logs(town: Town) -> None:
         assert (following.returncode, err) == (130, "\nharness: stopped\n")
 
 
+def leave(reader: subprocess.Popen[str], town: Town) -> None:
+    """The reader of a command that goes on has seen enough, and then something happens."""
+    assert reader.stdout is not None
+    assert reader.stdout.readline()
+    reader.stdout.close()
+    town.say("call", "notes", "add", "unread", "null", "[0, 0]")
+    assert reader.stderr is not None
+    assert (reader.stderr.read(), reader.wait(PATIENCE_S)) == ("", 0)
+
+
+def test_readers_that_leave(town: Town) -> None:
+    """As in ``harness logs -f | head -1``: the command ends with them, and says nothing."""
+    town.say("call", "notes", "add", "one", "null", "[0, 0]")
+    with town.begin("logs", "notes", "-f") as following:
+        leave(following, town)
+    query = "SELECT * FROM note"
+    with town.begin("subscribe", "notes", query, "--print-initial-update") as watching:
+        leave(watching, town)
+
+
 def test_subscribe(town: Town) -> None:
     town.say("call", "notes", "add", "one", "null", "[0, 0]")
     query = "SELECT * FROM note"
