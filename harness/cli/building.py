@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import SchemaError
+from harness.errors import PlanError, SchemaError
 
 if TYPE_CHECKING:
     from harness.module import Module
@@ -61,7 +62,8 @@ def valid(project: Project, lint_dir: str | None = None) -> Checked:
     """The project's module, loaded and checked, with all of its files; warnings go to stderr.
 
     ``lint_dir`` is the folder below which its code is looked at, its package without one, nothing
-    if it is empty. Raises ``SchemaError`` with a line for each problem.
+    if it is empty. Raises ``SchemaError`` with a line for each problem, and ``PlanError`` if there
+    is no such folder.
     """
     from harness.cli import compiling
     from harness.module.loading import load_from
@@ -76,7 +78,8 @@ def valid(project: Project, lint_dir: str | None = None) -> Checked:
         click.echo(note, err=True)
     problems = [_told(finding.errors)] if finding.errors else []
     try:
-        module = compiling.valid(project.module, lambda name: load_from(project.source, name))
+        # No function of ours: what stops the import is looked for in the first file that is not.
+        module = compiling.valid(project.module, partial(load_from, project.source))
     except SchemaError as error:
         problems.append(str(error))
     if problems:
@@ -90,7 +93,12 @@ def valid(project: Project, lint_dir: str | None = None) -> Checked:
 def _lint_folder(project: Project, lint_dir: str | None) -> Path | None:
     if lint_dir is None:
         return project.folder
-    return project.root / lint_dir if lint_dir else None
+    if not lint_dir:
+        return None
+    folder = project.root / lint_dir
+    if not folder.is_dir():
+        raise PlanError(f"--lint-dir: there is no folder {lint_dir} in {project.root}")
+    return folder
 
 
 def _told(problems: list[Problem]) -> str:

@@ -196,7 +196,9 @@ def _client(
     """The client's process; none if there is nothing to run."""
     from harness.cli.dev_loop import Program
 
-    found = command or (configuration.run if configuration is not None else None)
+    found = command
+    if found is None and configuration is not None:
+        found = configuration.run
     if found is None:
         if not (project.folder / "__main__.py").is_file():
             return []

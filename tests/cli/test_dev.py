@@ -306,12 +306,15 @@ def test_answers_and_servers_are_passed_on(steps: list[list[str]]) -> None:
         (["--project-path", "nowhere"], 1, "cannot use nowhere: No such file or directory"),
         (["--client-lang", "go"], 1, "No pyproject.toml"),
         (["--delete-data=perhaps"], 2, "is not one of"),
+        (["--project-path", "app", "--run", ""], 1, "the client's command is empty"),
+        (["--project-path", "app", "--run", "'x"], 1, "is none: No closing quotation"),
     ],
 )
 def test_what_cannot_begin(
     arguments: list[str], code: int, said: str, steps: list[list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    assert main(["init", "-l", "py", "app"]) == 0
     assert main(["dev", *arguments]) == code
     assert said in capsys.readouterr().err
     assert steps == []

@@ -141,8 +141,21 @@ def test_looking_can_be_turned_off(capsys: pytest.CaptureFixture[str]) -> None:
     write(**{"src/app/main.py": MAIN + "print(1)\n"})
     assert say(capsys)[0] == 1
     assert say(capsys, "--lint-dir", "")[0] == 0
+    write(**{"src/app/below/__init__.py": ""})
     assert say(capsys, "--lint-dir", "src/app/below")[0] == 0
+    code, _, err = say(capsys, "--lint-dir", "scr")
+    assert (code, err) == (1, f"harness: --lint-dir: there is no folder scr in {Path.cwd()}\n")
     assert say(capsys, "--lint-dir", "src")[0] == 1
+
+
+@pytest.mark.parametrize("code", ["import sys\nsys.exit(3)", "import os\nos._exit(0)"])
+def test_a_module_that_ends_the_program(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(**{"src/app/main.py": MAIN + code + "\n"})
+    line = len(MAIN.splitlines()) + 2
+    assert say(capsys, "--native") == (
+        1, "",
+        f"harness: src/app/main.py:{line}: the module ends the program when it is imported\n",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("mark", ["Cargo.toml", "package.json", "CMakeLists.txt", "x.csproj"])
