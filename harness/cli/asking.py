@@ -154,7 +154,17 @@ def database_and(
         rest = rest[1:]
     if needed is not None and not rest:
         raise click.UsageError(f"Missing argument '{needed}'.")
+    for text in rest:
+        check_text(text)
     return place, rest
+
+
+def check_text(text: str) -> None:
+    """Raises ``PlanError`` for bytes that are no text, which Python keeps as halves of letters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PlanError(f"{text[:40]!r} is not UTF-8 at its letter {error.start + 1}") from None
 
 
 def _configured(name: str, known: Sequence[Database]) -> Database:

@@ -88,6 +88,8 @@ def _refers(type_: t.Type) -> bool:
 
 def _loop(place: Place, form: str, confirmed: bool | None) -> int:
     """A query a line, until the input ends. An error is told, and the next line is read."""
+    from harness.cli import asking
+
     prompt = f"{place.database}> " if sys.stdin.isatty() else ""
     failed = False
     if prompt:
@@ -104,6 +106,7 @@ def _loop(place: Place, form: str, confirmed: bool | None) -> int:
         if not line:
             continue
         try:
+            asking.check_text(line)
             _print(asyncio.run(_rows(place, line, confirmed)), form)
         except HarnessError as error:
             failed = True

@@ -15,6 +15,7 @@ from harness.client.family import Family, family_from
 from harness.errors import (
     CallError,
     ConnectError,
+    ConnectionLost,
     InternalError,
     QueryError,
     ReducerError,
@@ -219,7 +220,8 @@ class Http:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The same, a record at a time: however long the log is, it is never held as a whole.
 
-        Raises ``RemoteProtocolError`` for what is no record.
+        Raises ``RemoteProtocolError`` for what is no record, and ``ConnectionLost`` if the answer
+        breaks off.
         """
         some = {} if num_lines is None else {"num_lines": str(num_lines)}
         query = urlencode({**some, **({"follow": "true"} if follow else {})})
@@ -227,10 +229,12 @@ class Http:
         limit = aiohttp.ClientTimeout(
             connect=self._timeout.total, sock_read=None if follow else self._timeout.total
         )
+        begun = False
         try:
             async with self._request("GET", path, timeout=limit) as answer:
                 if answer.status >= 400:
                     raise _error(path, answer.status, await _whole(answer))
+                begun = True
                 async for line in _lines(answer):
                     record = jsontext.loads(line.decode(errors="replace"))
                     if not isinstance(record, dict):
@@ -240,6 +244,8 @@ class Http:
             total = self._timeout.total
             raise ConnectError(f"{self._uri} did not answer within {total:g} s") from None
         except aiohttp.ClientError as error:
+            if begun:
+                raise ConnectionLost(f"{self._uri} ended within the log") from None
             raise ConnectError(f"{self._uri} cannot be reached: {error}") from error
 
     async def _object(

@@ -555,6 +555,19 @@ def test_names_are_near_in_any_case(server: Scripted, capsys: pytest.CaptureFixt
     assert err == ("harness: there is no reducer or procedure 'COUNT'; did you mean 'count'?\n")
 
 
+BYTES = b"SELECT \xff".decode(errors="surrogateescape")  # as Python reads them
+
+
+@pytest.mark.parametrize("words", [["sql", "chat", BYTES], ["subscribe", "chat", "q", BYTES],
+                                   ["call", "chat", "say", BYTES]])  # fmt: skip
+def test_bytes_that_are_no_text(
+    words: list[str], server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = say(server, capsys, *words)
+    assert (code, err) == (1, "harness: 'SELECT \\udcff' is not UTF-8 at its letter 8\n")
+    assert server.asked == []
+
+
 def test_a_crash_is_told_with_the_next_step(
     server: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:

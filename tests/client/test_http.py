@@ -13,6 +13,7 @@ from harness.client import http as module
 from harness.client.http import Http
 from harness.errors import (
     ConnectError,
+    ConnectionLost,
     DecodeError,
     HarnessError,
     InternalError,
@@ -103,6 +104,36 @@ def test_a_line_of_a_log_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LINE", 100_000)
     with pytest.raises(RemoteProtocolError, match="a line of more than 100000 bytes"):
         ask(lambda http: http.logs("db", None), body=line)
+
+
+def test_a_log_that_breaks_off() -> None:
+    """What came is given; then there is a sentence about the server, not about its HTTP."""
+
+    async def breaks(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"ts":1}\n{"ts"')
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async def story() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", breaks)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            async with Http(f"http://{host}:{port}") as http:
+                records = http.follow_logs("db")
+                assert await anext(records) == {"ts": 1}
+                with pytest.raises(ConnectionLost, match=f":{port} ended within the log"):
+                    await anext(records)
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("line", [b"7\n", b'"x"\n', b"[]\n", b"null\n"])
