@@ -152,6 +152,28 @@ class IndexHandle(Generic[R]):
         return tuple(values)
 
 
+class Part(Protocol[R]):
+    """What a unique column or an index can do, for type checkers, which do not know its name.
+
+    So ``ctx.db[User].identity.find(x)`` is a ``User | None``. That there is such a column, and that
+    it is unique, is found when the module is built.
+    """
+
+    def find(self, value: Any, /) -> R | None: ...
+
+    def filter(
+        self, *prefix: Any, ge: Any = None, gt: Any = None, le: Any = None, lt: Any = None
+    ) -> Iterator[R]: ...
+
+    def update(self, row: R, /) -> R: ...
+
+    def insert_or_update(self, row: R, /) -> R: ...
+
+    def delete(
+        self, *prefix: Any, ge: Any = None, gt: Any = None, le: Any = None, lt: Any = None
+    ) -> int: ...
+
+
 class TableHandle(Generic[R]):
     """One table. Unique columns and indexes are attributes of the handle."""
 
@@ -184,7 +206,7 @@ class TableHandle(Generic[R]):
         except UniqueConstraintViolation:
             return None
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Part[R]:
         known = [x for x in vars(self) if not x.startswith("_")]
         near = get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -222,7 +244,7 @@ class Db:
             pass
         return self._tables[only_table(row, self._by_row, "db")]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> TableHandle[Any]:
         near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"there is no table {name!r}{hint}")

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from harness.module.handles import IndexHandle, Store, TableHandle, Unique, only_table
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Reads(Protocol):
@@ -69,6 +70,16 @@ class ReadIndex(Generic[R]):
         raise AttributeError(_refusal(name, "filter"))
 
 
+class ReadPart(Protocol[R_co]):
+    """What a unique column or an index can do in a view, for type checkers, as ``handles.Part``."""
+
+    def find(self, value: Any, /) -> R_co | None: ...
+
+    def filter(
+        self, *prefix: Any, ge: Any = None, gt: Any = None, le: Any = None, lt: Any = None
+    ) -> Iterator[R_co]: ...
+
+
 class ReadTable(Generic[R]):
     """One table. Unique columns and indexes are attributes."""
 
@@ -87,7 +98,7 @@ class ReadTable(Generic[R]):
         self._reads.whole(self._table)
         return self._store.count()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> ReadPart[R]:
         known = [x for x in vars(self) if not x.startswith("_")]
         raise AttributeError(_refusal(name, "count", *known))
 
@@ -105,7 +116,7 @@ class ReadDb:
     def __getitem__(self, row: type[R]) -> ReadTable[R]:
         return self._tables[only_table(row, self._by_row, "db")]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> ReadTable[Any]:
         near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"there is no table {name!r}{hint}")
