@@ -132,6 +132,14 @@ def database(given: str | None, where: Where) -> Place:
     return _place(given, _configured(given, known), where)
 
 
+def any_database(given: str, where: Where) -> Place:
+    """The database of this name or identity, which need not be one of the project's."""
+    found = configuration(where)
+    if found is not None and given in {x.name for x in found.named}:
+        return database(given, where)
+    return replace(_place(given, None, where), uri=only_server(where))
+
+
 def database_and(
     given: Sequence[str], where: Where, needed: str | None
 ) -> tuple[Place, tuple[str, ...]]:
@@ -149,6 +157,9 @@ def database_and(
     elif not rest:
         one_of = f": one of {_listed(known)}." if known else "."
         raise click.UsageError(f"Missing argument 'DATABASE'{one_of}")
+    elif known and needed is not None and len(rest) == 1 and rest[0] not in {x.name for x in known}:
+        # One word is the one that must be there, so it is the database that was left out.
+        raise click.UsageError(f"Missing argument 'DATABASE': one of {_listed(known)}.")
     else:
         place = _place(rest[0], _configured(rest[0], known) if known else None, where)
         rest = rest[1:]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.asking import Place, Where, options
+from harness.cli.asking import Where, options
 from harness.errors import PlanError
+
+if TYPE_CHECKING:
+    from harness.cli.asking import Place
 
 
 @click.command()
@@ -43,8 +47,12 @@ def rename(identity: str, name: str, yes: bool, as_json: bool, where: Where) -> 
         raise PlanError("the new name looks like an identity, which no name may")
     if publishing.is_identity(identity):
         identity = identity.lower().removeprefix("0x")
-    place = Place(asking.only_server(where), identity, where.anonymous)
+    place = asking.any_database(identity, where)
     found, before = asyncio.run(_rename(place, name))
+    known = asking.configuration(where)
+    for one in () if known is None else known.named:
+        if one.name in before and one.name != name:
+            click.echo(f"the project's files still have its name {one.name}", err=True)
     if as_json:
         told = {"identity": found, "name": name, "names_before": before, "server": place.uri}
         click.echo(json.dumps(told))

@@ -112,6 +112,7 @@ def test_the_database_may_be_left_out(
         (ONE, [], "Missing argument 'FUNCTION'."),
         (ONE, ["chat"], "Missing argument 'FUNCTION'."),
         (TWO, [], "Missing argument 'DATABASE': one of chat, other."),
+        (TWO, ["function"], "Missing argument 'DATABASE': one of chat, other."),
         (TWO, ["third", "f"], "Database 'third' is not in the config file. If you want to run "
          "against a database outside of the current project, pass --no-config. It has chat, other"),
     ],

@@ -100,6 +100,20 @@ def test_rename_replaces_all_names(
     }  # fmt: skip
 
 
+def test_rename_asks_the_server_of_the_project(
+    server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also of one of several; and it says that the project's files have the old name."""
+    server.answers[f"PUT {PATH}/names"] = (200, '"Success"')
+    chat = {"database": "chat", "server": server.uri}
+    found = {**chat, "children": [{"database": "other", "server": "http://127.0.0.1:1"}]}
+    Path("spacetime.json").write_text(json.dumps(found))
+    assert main(["rename", "chat", "--to", "new-name"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("renamed chat, talk to new-name, ")
+    assert err == "the project's files still have its name chat\n"
+
+
 def test_a_name_that_it_has_alone_is_not_asked_for(
     server: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:
