@@ -21,7 +21,11 @@ def agreed(question: str, yes: bool, option: str) -> bool:
         raise PlanError(
             f"{question[0].lower()}{question[1:]}: nobody can be asked here, so say {option}"
         )
-    if click.confirm(f"{question}?", default=False, err=True):
-        return True
+    try:
+        if click.confirm(f"{question}?", default=False, err=True):
+            return True
+    except click.Abort:
+        click.echo(err=True)  # what comes next begins a line
+        raise
     click.echo("harness: nothing was changed", err=True)
     return False

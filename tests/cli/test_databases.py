@@ -221,6 +221,17 @@ def test_it_asks_once_more_for_children(
     assert ("Delete 3 more databases with all their data? [y/N]" in err) == bool(deletes)
 
 
+def test_nobody_answers(
+    server: Scripted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-D, and so Ctrl-C."""
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    code, _, err = say(server, capsys, "delete", "chat")
+    assert code == 130
+    assert err.endswith(" [y/N]: \nharness: stopped\n")
+    assert asked_for(server, "DELETE") == []
+
+
 @pytest.mark.parametrize(
     "answer",
     ["{}", "[]", '{"database_tree": 7}', json.dumps({**CHILDREN, "confirmation_token": None})],
