@@ -41,7 +41,7 @@ COMMANDS = {
     "login": "Keep an identity for a server, or show who you are.",
     "logout": "Forget the identity that is kept for a server.",
     "logs": "Print or follow the log of a database.",
-    "mcp": "Serve databases to editors and agents, by `spacetime`.",
+    "mcp": "Serve databases to editors over MCP, by `spacetime`.",
     "profile": "Show where the time goes, and what made it more.",
     "publish": "Publish a module as a database on a server.",
     "rename": "Give a database another name.",

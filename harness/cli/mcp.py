@@ -1,4 +1,4 @@
-"""``harness mcp``: databases for editors and agents, which the official command serves."""
+"""``harness mcp``: databases for editors, which the official command serves."""
 
 from __future__ import annotations
 
