@@ -13,49 +13,65 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from harness.errors import HarnessError, StoreError
 
-#: Command -> its line in the help. The module of a command has the command's name, and in it is
-#: the command itself, again under that name; a word of Python has a _ behind it.
-COMMANDS = {
-    "bisect": "Find the commit that changed a figure, among noise.",
-    "build": "Compile a Python module to WebAssembly for real servers.",
-    "call": "Call a reducer or procedure of a database.",
-    "changes": "Find where a history changed, and say how sure that is.",
-    "client": "Measure another Python client beside ours, checked.",
-    "compare": "Say whether one revision, or set of runs, is slower than another.",
-    "confirm": "Measure a suspected change again: confirmed, refuted or unsure.",
-    "delete": "Delete a database and its data; asks before.",
-    "describe": "Show what a database declares.",
-    "dev": "Build, publish, generate and run again after each change.",
-    "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
-    "generate": "Write a typed Python client for a module or a database.",
-    "import": "Take over results of asv, pyperf, k6, Criterion and others.",
-    "init": "Create a Python project: a module and its client.",
-    "list": "List your databases on a server.",
-    "lock": "Keep a database from being deleted.",
-    "login": "Keep an identity for a server, or show who you are.",
-    "logout": "Forget the identity that is kept for a server.",
-    "logs": "Print or follow the log of a database.",
-    "mcp": "Serve databases to editors over MCP, by `spacetime`.",
-    "profile": "Show where the time goes, and what made it more.",
-    "publish": "Publish a module as a database on a server.",
-    "rename": "Give a database another name.",
-    "report": "Make pages, pictures and tables of what was measured.",
-    "run": "Measure: start a target, drive it, check it, print the table.",
-    "selfcheck": "Measure what this machine can tell apart.",
-    "server": "Know servers by nickname; install real ones.",
-    "show": "Print everything that is known about a stored run.",
-    "sql": "Run SQL on a database and print the rows.",
-    "start": "Start a server for Python modules, with one or to publish to.",
-    "subscribe": "Print changes of rows as they happen, as JSON.",
-    "unlock": "Let a locked database be deleted again.",
-    "version": "Show versions; install others by `spacetime`.",
+#: What commands are about -> command -> its line in the help. The module of a command has the
+#: command's name, and in it is the command itself, again under that name; a word of Python has a _
+#: behind it.
+PARTS = {
+    "Measure": {
+        "run": "Start a target, drive it, check it, print the table.",
+        "client": "Measure another Python client beside ours, checked.",
+        "profile": "Show where the time goes, and what made it more.",
+        "selfcheck": "Measure what this machine can tell apart.",
+    },
+    "Judge what changed": {
+        "compare": "Say whether one revision, or set of runs, is slower than another.",
+        "changes": "Find where a history changed, and say how sure that is.",
+        "confirm": "Measure a suspected change again: confirmed, refuted or unsure.",
+        "bisect": "Find the commit that changed a figure, among noise.",
+    },
+    "Results": {
+        "show": "Print everything that is known about a stored run.",
+        "report": "Make pages, pictures and tables of what was measured.",
+        "import": "Take over results of asv, pyperf, k6, Criterion and others.",
+        "export": "Write stored results as CSV, Parquet, or for pyperf and asv.",
+    },
+    "Applications in Python": {
+        "init": "Create a Python project: a module and its client.",
+        "build": "Compile a Python module to WebAssembly for real servers.",
+        "start": "Start a server for Python modules, with one or to publish to.",
+        "publish": "Publish a module as a database on a server.",
+        "generate": "Write a typed Python client for a module or a database.",
+        "dev": "Build, publish, generate and run again after each change.",
+    },
+    "Databases": {
+        "call": "Call a reducer or procedure of a database.",
+        "sql": "Run SQL on a database and print the rows.",
+        "subscribe": "Print changes of rows as they happen, as JSON.",
+        "describe": "Show what a database declares.",
+        "logs": "Print or follow the log of a database.",
+        "list": "List your databases on a server.",
+        "rename": "Give a database another name.",
+        "lock": "Keep a database from being deleted.",
+        "unlock": "Let a locked database be deleted again.",
+        "delete": "Delete a database and its data; asks before.",
+    },
+    "Servers, and who you are": {
+        "server": "Know servers by nickname; install real ones.",
+        "login": "Keep an identity for a server, or show who you are.",
+        "logout": "Forget the identity that is kept for a server.",
+        "mcp": "Serve databases to editors over MCP, by `spacetime`.",
+        "version": "Show versions; install others by `spacetime`.",
+    },
 }
+#: Command -> its line in the help.
+COMMANDS = {name: line for commands in PARTS.values() for name, line in commands.items()}
 
 OK = 0
 FAILED = 1
@@ -81,6 +97,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"harness.cli.{name}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
+
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _output_may_end():  # help is printed here
             return super().make_context(*args, **kwargs)
@@ -90,8 +117,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        width = max(map(len, COMMANDS))  # the same in every part
+        for part, commands in PARTS.items():
+            with formatter.section(part):
+                formatter.write_dl([(name.ljust(width), line) for name, line in commands.items()])
 
 
 @click.group(
@@ -101,6 +130,13 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="spacetimedb-harness", prog_name="harness")
 def cli() -> None:
     """Measure SpacetimeDB servers and clients, and say how much each number is worth.
+
+    \b
+    Examples:
+      harness run --quick
+      harness compare main HEAD
+      harness init --lang python my-app
+      harness COMMAND --help
 
     \b
     Exit codes:

@@ -85,13 +85,28 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name, line in cli.COMMANDS.items():
-        assert f"  {name}" in shown
-        assert line in shown
+    for part, commands in cli.PARTS.items():
+        _, found, rest = shown.partition(f"\n{part}:\n")
+        assert found
+        lines = rest.partition("\n\n")[0].splitlines()
+        assert [line.split(maxsplit=1) for line in lines] == [
+            [name, line] for name, line in commands.items()
+        ]
+    assert max(map(len, shown.splitlines())) <= 80
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    assert cli.main(["nope"]) == 2
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("nope", "Error: No such command 'nope'.\n"),
+        ("biuld", "Error: No such command 'biuld'. Did you mean 'build'?\n"),
+    ],
+)
+def test_an_unknown_command_is_a_usage_error(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word]) == 2
+    assert capsys.readouterr().err.endswith(said)
 
 
 def test_help_loads_nothing_heavy() -> None:
