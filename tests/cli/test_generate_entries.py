@@ -58,7 +58,7 @@ def test_each_entry_is_a_package(
     assert generate() == 0
     assert capsys.readouterr().out.splitlines()[-3:] == [
         f"{Path('..').resolve()}/a: 2 tables, 2 reducers; 8 files written, 0 unchanged",
-        f"{Path('..').resolve()}/b: 8 tables, 2 reducers; 8 files written, 0 unchanged",
+        f"{Path('..').resolve()}/b: 9 tables, 2 reducers; 8 files written, 0 unchanged",
         "Generate finished successfully.",
     ]
     monkeypatch.chdir("..")
