@@ -62,19 +62,23 @@ class Suite(Record, frozen=True):
 
 
 class Page(Record, frozen=True):
-    """What the overview says."""
+    """What the overview says; ``newest`` is a session with its tables, as ``runs_page`` has it."""
 
     title: str
     summary: list[dict[str, str]]
     events: list[shown.ShownEvent]
     more_events: int
     doubtful: int
+    commits: int
+    newest: dict[str, Any] | None
     suites: list[Suite]
     first_rows: list[Row]
     data: dict[str, Any]
 
 
-def page(gathered: Gathered, judgement: Judgement, title: str) -> Page:
+def page(
+    gathered: Gathered, judgement: Judgement, title: str, newest: dict[str, Any] | None = None
+) -> Page:
     """Of everything that was gathered."""
     machines = _numbered(line.head.machine for line in gathered.lines)
     targets = _numbered(line.head.parameters.get("target", "") for line in gathered.lines)
@@ -95,6 +99,8 @@ def page(gathered: Gathered, judgement: Judgement, title: str) -> Page:
         events=[shown.event(gathered, one, "") for one in judgement.events[:MOST_EVENTS]],
         more_events=max(0, len(judgement.events) - MOST_EVENTS),
         doubtful=judgement.doubtful,
+        commits=len(gathered.commits),
+        newest=newest,
         suites=_suites(rows),
         first_rows=rows[:FIRST_ROWS],
         data={

@@ -40,6 +40,21 @@ def page(sessions: Sequence[Session], runs: Sequence[Run]) -> Page:
     )
 
 
+def newest(sessions: Sequence[Session], runs: Sequence[Run]) -> dict[str, Any] | None:
+    """The newest session, with those of its tables that answer a claim; None if none of them has.
+
+    As it stands on the first page, beside this one.
+    """
+    known = {run.id for run in runs}
+    claimed = {title for title, is_claimed, _ in printed.PARTS if is_claimed}
+    for session in reversed(sessions):
+        found = _session(session, known)
+        tables = [table for table in found["tables"] if table["title"] in claimed]
+        if tables:
+            return {**found, "tables": tables}
+    return None
+
+
 def _session(session: Session, known: Collection[str]) -> dict[str, Any]:
     return {
         "id": session.id,

@@ -145,7 +145,8 @@ class _Site:
         gathered, judgement = self._gathered, self._judgement
         self._static()
         self._data("data/commits", self._commits())
-        self._page("index.html", overview.page(gathered, judgement, self._about["title"]))
+        newest = runs_page.newest(self._sessions, gathered.runs)
+        self._page("index.html", overview.page(gathered, judgement, self._about["title"], newest))
         self._benchmarks()
         self._page("compare.html", comparing.page(gathered, judgement.each))
         for block in comparing.blocks(gathered):

@@ -87,11 +87,10 @@ def build(
     if as_json:
         _print_json(made)
         return OK
-    click.echo(
-        f"{made.series:,} series, {made.points:,} points, {made.commits:,} commits, "
-        f"{made.runs:,} runs, {made.events:,} events",
-        err=True,
-    )
+    counts = [(made.points, "point"), (made.commits, "commit"), (made.runs, "run")]
+    counts += [(made.events, "event")]
+    found = "".join(f", {count:,} {word}{'s' * (count != 1)}" for count, word in counts)
+    click.echo(f"{made.series:,} series{found}", err=True)
     click.echo(f"{made.written:,} files written, {made.kept:,} unchanged", err=True)
     click.echo(page_of(made.index))
     return OK

@@ -181,6 +181,27 @@ def test_tables_of_sessions_stand_on_the_pages_of_runs_and_peers(
         assert "1,909,250/s" in text
 
 
+def test_what_was_claimed_stands_on_the_first_page(
+    made: synthetic.Made, results: Path, tmp_path: Path
+) -> None:
+    """Of the newest session; the rest of it is on the page of runs."""
+    build(tmp_path / "site", results)
+    first, runs_page = ((tmp_path / "site" / x).read_text() for x in ("index.html", "runs.html"))
+    assert "Claimed, and measured through the server" in first
+    assert "1,909,250/s" in first
+    assert "More, through the server" in runs_page
+    assert "More, through the server" not in first
+    build(tmp_path / "other", None, [made.results])
+    assert "Claimed" not in (tmp_path / "other" / "index.html").read_text()
+
+
+def test_one_commit_is_no_history(made: synthetic.Made, results: Path, tmp_path: Path) -> None:
+    build(tmp_path / "one", results)
+    assert "Nothing can be compared yet" in (tmp_path / "one" / "index.html").read_text()
+    build(tmp_path / "many", None, [made.results])
+    assert "Nothing can be compared yet" not in (tmp_path / "many" / "index.html").read_text()
+
+
 def test_an_empty_store_has_a_site(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     built = build(tmp_path / "site", tmp_path / "results")

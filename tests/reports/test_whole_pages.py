@@ -53,7 +53,7 @@ PAGES: dict[str, tuple[str, Any, str]] = {
         "index.html",
         overview.Page(
             title=BAD, summary=[{"label": "series", "value": "2"}], events=[EVENT, DRIFT],
-            more_events=3, doubtful=1,
+            more_events=3, doubtful=1, commits=2, newest={"title": BAD, "tables": [TABLE]},
             suites=[overview.Suite(name=BAD, count=2, worse=1, better=0, state_text="1 worse")],
             first_rows=[
                 overview.Row(

@@ -136,7 +136,7 @@ def test_a_missing_file_is_said(browser: Chromium, ordinary: Site, missing: str)
 def test_a_site_without_anything_says_so(browser: Chromium, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     site_builder.build(tmp_path / "html", tmp_path / "results")
-    said = {"index": "Nothing that can be told", "compare": "Nothing was measured yet",
+    said = {"index": "Nothing can be compared yet", "compare": "Nothing was measured yet",
             "runs": "No run is stored", "scale": "Nothing was measured at two sizes",
             "peers": "No run has measured this yet"}  # fmt: skip
     with browser.open(tmp_path / "html") as page:
