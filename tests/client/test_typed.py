@@ -235,6 +235,17 @@ def test_differences(served: s.ModuleDef, said: list[str]) -> None:
     assert differences(known(), served) == said
 
 
+@pytest.mark.parametrize(
+    "returns", [t.Array(t.Ref(0)), t.option(t.Ref(0)), s.query_of(t.Ref(0))], ids=repr
+)
+def test_a_view_is_there_whatever_it_returns_its_rows_as(returns: t.Type) -> None:
+    """Code knows it as a table, with a key that a view says nowhere in V9."""
+    view = s.ViewDef("user", "user", 0, True, True, t.UNIT, returns)
+    assert differences(known(), known(tables=(), views=(view,))) == []
+    other = known(tables=(), views=(view,), typespace=t.Typespace((t.product(id=t.U64), TREE)))
+    assert differences(known(), other) == ["table 'user': (id, tree, maybe) here, (id) there"]
+
+
 # --- tokens ---------------------------------------------------------------------------------------
 
 

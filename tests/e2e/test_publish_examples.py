@@ -350,7 +350,7 @@ def test_the_views(embedded: Place, server: ServerProcess) -> None:
             for conn in (ada, bob):
                 await conn.subscribe(
                     query.mine, query.runs_out.where(lambda r: r.store == "isle"),
-                    query.most_wanted,
+                    query.most_wanted, query.dear,
                 )  # fmt: skip
             with pytest.raises(QueryError):  # private: a holder sees its own loans and no others
                 await ada.subscribe("SELECT * FROM loan")
@@ -367,7 +367,14 @@ def test_the_views(embedded: Place, server: ServerProcess) -> None:
             # The view has a key, so its rows are updated.
             three, two = (inventory.Short("isle/axe", "isle", "an axe", n, 4) for n in (3, 2))
             assert short == [("insert", three), ("update", three, two), ("delete", two)]
-            assert list(ada.db.most_wanted) == [inventory.Product("axe", "an axe", 1_000, 4)]
+            axe = inventory.Product("axe", "an axe", 1_000, 4)
+            assert list(ada.db.most_wanted) == list(ada.db.dear) == [axe]
+            prices = told(ada.db.dear)
+            for price in (1_200, 999):  # the query's rows have the key of its table
+                await call.define("axe", "an axe", price, least=4)
+            dearer = inventory.Product("axe", "an axe", 1_200, 4)
+            assert prices == [("update", axe, dearer), ("delete", dearer)]
+            await call.define("axe", "an axe", 1_000, least=4)
 
             ask = ada.procedures
             assert await ask.look_for("axe", "isle") == inventory.AvailabilityHere(

@@ -137,6 +137,12 @@ def test_what_is_most_wanted(shop: TestDatabase) -> None:
     assert [row.sku for row in shop.view("most_wanted")] == ["saw"]
 
 
+def test_what_is_dear(shop: TestDatabase) -> None:
+    assert [row.sku for row in shop.view("dear")] == ["saw"]
+    shop.call("define", "saw", "a saw", 999, 4)
+    assert shop.view("dear") == []
+
+
 def test_it_refuses(shop: TestDatabase) -> None:
     shop.call("open_store", "north")
     with pytest.raises(ReducerError, match="there is a store north"):

@@ -19,17 +19,16 @@ def differences(known: ModuleDef, served: ModuleDef) -> list[str]:
     found: list[str] = []
     tables = {x.name: (t.Ref(x.row), x.primary_key) for x in served.tables}
     for view in served.views:
-        returned = served.typespace.resolve(view.returns)
-        row = returned.element if isinstance(returned, t.Array) else t.option_payload(returned)
+        row = served.view_row(view)
         if row is not None:
-            tables[view.name] = (row, None)  # type: ignore[assignment]  # any type will do
+            tables[view.name] = (t.Ref(row), None)
     views = {view.name for view in served.views}
     for table in known.tables:
         if table.name not in tables:
             found.append(f"table {table.name!r} is gone")
             continue
-        row, key = tables[table.name]
-        found += compare.types(f"table {table.name!r}", t.Ref(table.row), row)
+        other, key = tables[table.name]
+        found += compare.types(f"table {table.name!r}", t.Ref(table.row), other)
         if table.name not in views and table.primary_key not in (None, key):
             found.append(f"table {table.name!r} has another primary key")
     found += compare.functions("reducer", known.reducers, served.reducers, lambda _: t.UNIT)

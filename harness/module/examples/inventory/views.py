@@ -7,6 +7,7 @@ from typing import TypeAlias
 from harness.module import (
     AnonymousViewContext,
     ProcedureContext,
+    Query,
     ReducerContext,
     ReducerError,
     ViewContext,
@@ -21,6 +22,9 @@ from harness.module import (
 )
 
 from .stock import Loan, Product, Stock, change, known
+
+#: Cents from which a product is dear.
+DEAR = 1_000
 
 
 @table(public=True)
@@ -113,6 +117,12 @@ def most_wanted(ctx: AnonymousViewContext) -> Product | None:
         return None
     most: Product | None = ctx.db.product.sku.find(max(sorted(pieces), key=lambda sku: pieces[sku]))
     return most
+
+
+@view(public=True)
+def dear(ctx: AnonymousViewContext) -> Query[Product]:
+    """The products that cost much: a query, which the server keeps up from what changes."""
+    return ctx.from_[Product].where(lambda what: what.price >= DEAR)
 
 
 def _worth(ctx: ReducerContext, store: str) -> Worth:

@@ -62,6 +62,16 @@ MODULE = _s.module(
     },
     tables=[
         _s.table(
+            "dear",
+            "dear",
+            "Product",
+            _tables.DearTable,
+            primary_key=0,
+            unique=[0],
+            indexed=[0],
+            view=True,
+        ),
+        _s.table(
             "mine",
             "mine",
             "Loan",

@@ -13,6 +13,14 @@ from ._schema import MODULE
 
 
 @final
+class DearCols(_q.ColsBase):
+    sku: _q.IxCol[_types.Product, str]
+    name: _q.Col[_types.Product, str]
+    price: _q.Col[_types.Product, _t.u32]
+    least: _q.Col[_types.Product, _t.u32]
+
+
+@final
 class MineCols(_q.ColsBase):
     id: _q.IxCol[_types.Loan, _t.u64]
     holder: _q.Col[_types.Loan, _t.Identity]
@@ -64,6 +72,7 @@ class StoreCols(_q.ColsBase):
 class Query(_q.QueryBase):
     """A query for each table and view: all its rows."""
 
+    dear: _q.Query[_types.Product, DearCols]
     mine: _q.Query[_types.Loan, MineCols]
     most_wanted: _q.Query[_types.Product, MostWantedCols]
     product: _q.Query[_types.Product, ProductCols]
@@ -75,6 +84,7 @@ class Query(_q.QueryBase):
 query: Final = Query(
     MODULE,
     {
+        "dear": DearCols,
         "mine": MineCols,
         "most_wanted": MostWantedCols,
         "product": ProductCols,

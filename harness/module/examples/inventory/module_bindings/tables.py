@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 
 @final
+class DearTable(_c.PkTable[_types.Product, "EventContext"]):
+    """Rows of the view ``dear`` held in the client cache."""
+
+    sku: _c.UniqueIndex[_types.Product, str]
+
+
+@final
 class MineTable(_c.PkTable[_types.Loan, "EventContext"]):
     """Rows of the view ``mine`` held in the client cache."""
 
@@ -60,6 +67,7 @@ class StoreTable(_c.PkTable[_types.Store, "EventContext"]):
 class Tables(_c.TablesBase):
     """A handle for each table and view."""
 
+    dear: DearTable
     mine: MineTable
     most_wanted: MostWantedTable
     product: ProductTable
