@@ -37,6 +37,11 @@ def named(module: Module) -> Named:
     return found
 
 
+def sums(module: Module) -> dict[frozenset[type[Any]], tuple[str, tuple[type[Any], ...]]]:
+    """The same as ``TypeBuilder.unions`` wants them: name and classes."""
+    return {key: (x.name, x.classes) for key, x in named(module).items()}
+
+
 def _namespaces(module: Module) -> Iterator[Mapping[str, Any]]:
     """What the files of the module have by name, each once."""
     seen: set[int] = set()

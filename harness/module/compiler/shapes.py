@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from harness.errors import SchemaError
+from harness.module import unions
 from harness.module.compiler import kinds as k
 from harness.module.registry import Module
 from harness.wire import types as t
@@ -70,7 +71,7 @@ class Shapes:
     """The types of one module."""
 
     def __init__(self, module: Module) -> None:
-        self.builder = TypeBuilder()
+        self.builder = TypeBuilder(unions=unions.sums(module))
         for declared in module.contents.sums:
             self.builder.sum(declared.name, [(c.__name__, c) for c in declared.classes])
         self._found: dict[Any, Shape] = {}

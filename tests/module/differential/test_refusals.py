@@ -48,6 +48,7 @@ REFUSED = [
     ("ctx.db.row.insert(Row(id=-1, value=0, name=''))", "lies between 0 and 4294967295"),
     ("ctx.db.row.insert(Row(id=1, value=0.5, name=''))", "Row.value is int, not float"),
     ("n = int(ctx.sender)", "int() of Identity is not compiled"),
+    ("ctx.timestamp + n", "Timestamp + int is not possible"),
     ("raise KeyError('x')", "KeyError makes its text itself; raise ReducerError"),
     ("raise Loud('x')", "Loud makes its text itself; raise ReducerError"),
     ("ctx.log.info(f'{ctx.db.row.id.find(1)}')", "the text of Row | None is not compiled"),
@@ -75,6 +76,24 @@ def test_a_local_variable_is_local_from_the_start() -> None:
     )
     with pytest.raises(SchemaError, match="'LIMIT' has no value here"):
         compiler.build(module)
+
+
+def test_a_sum_in_a_column_is_refused_wherever_its_table_is_used() -> None:
+    """Its name is known: that is what is told, of the column, and nothing crashes on half a row."""
+    source = (
+        "@product\nclass Said:\n    text: str\n\n@product\nclass Moved:\n    by: i64\n\n"
+        "What: TypeAlias = Said | Moved\n"
+        "@table()\nclass Row:\n    id: u32 = auto_inc(primary_key=True)\n    what: What\n"
+        "def log(ctx: ReducerContext, what: What) -> None:\n"
+        "    ctx.db[Row].insert(Row(what=what))\n"
+        "@reducer\ndef go(ctx: ReducerContext, text: str) -> None:\n    log(ctx, Said(text=text))\n"
+        "@reducer\ndef on(ctx: ReducerContext) -> None:\n    log(ctx, Moved(by=1))\n"
+    )
+    with pytest.raises(SchemaError) as refused:
+        compiler.build(module_of(source))
+    for line in str(refused.value).splitlines():
+        assert "sums with contents are not compiled; use an enum and optional columns" in line
+    assert "Row.what" in str(refused.value)
 
 
 def test_recursion_is_refused_where_it_begins() -> None:
