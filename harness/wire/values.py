@@ -7,7 +7,7 @@ All are frozen and hashable. Identity and ConnectionId keep the bytes as they ar
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import msgspec
 
@@ -72,7 +72,10 @@ class ConnectionId(_Number, frozen=True, gc=False):
 
 
 class Timestamp(msgspec.Struct, frozen=True, order=True, gc=False):
-    """An instant, in microseconds since the Unix epoch."""
+    """An instant, in microseconds since the Unix epoch.
+
+    A span is added to it and taken from it; two instants are a span apart.
+    """
 
     micros: int
 
@@ -86,6 +89,22 @@ class Timestamp(msgspec.Struct, frozen=True, order=True, gc=False):
         if when.tzinfo is None:
             raise ValueError("a datetime without a time zone is not an instant; attach one")
         return cls((when - _EPOCH) // _MICROSECOND)
+
+    def __add__(self, span: TimeDuration) -> Timestamp:
+        if isinstance(span, TimeDuration):
+            return Timestamp(self.micros + span.micros)
+        return NotImplemented
+
+    @overload
+    def __sub__(self, other: TimeDuration) -> Timestamp: ...
+    @overload
+    def __sub__(self, other: Timestamp) -> TimeDuration: ...
+    def __sub__(self, other: TimeDuration | Timestamp) -> TimeDuration | Timestamp:
+        if isinstance(other, TimeDuration):
+            return Timestamp(self.micros - other.micros)
+        if isinstance(other, Timestamp):
+            return TimeDuration(self.micros - other.micros)
+        return NotImplemented
 
 
 class TimeDuration(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -104,6 +123,16 @@ class TimeDuration(msgspec.Struct, frozen=True, order=True, gc=False):
     @classmethod
     def from_seconds(cls, seconds: float) -> TimeDuration:
         return cls(round(seconds * 1_000_000))
+
+    def __add__(self, other: TimeDuration) -> TimeDuration:
+        if isinstance(other, TimeDuration):
+            return TimeDuration(self.micros + other.micros)
+        return NotImplemented
+
+    def __sub__(self, other: TimeDuration) -> TimeDuration:
+        if isinstance(other, TimeDuration):
+            return TimeDuration(self.micros - other.micros)
+        return NotImplemented
 
 
 class Interval(msgspec.Struct, frozen=True, gc=False):

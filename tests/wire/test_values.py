@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 
@@ -35,3 +36,26 @@ def test_instants_and_spans_are_exact() -> None:
     assert TimeDuration.from_seconds(1.5) == TimeDuration(1_500_000)
     with pytest.raises(ValueError, match="without a time zone is not an instant"):
         Timestamp.from_datetime(dt.datetime(2023, 1, 1))  # noqa: DTZ001  (that is the mistake)
+
+
+def test_instants_and_spans_are_added_and_taken_away() -> None:
+    start, minute = Timestamp(1_000_000), TimeDuration.from_seconds(60)
+    assert start + minute == Timestamp(61_000_000)
+    assert start - minute == Timestamp(-59_000_000)
+    assert (start + minute) - start == minute
+    assert minute + minute == TimeDuration.from_seconds(120)
+    assert minute - minute == TimeDuration(0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Timestamp(1) + Timestamp(1),
+        lambda: Timestamp(1) + 60,
+        lambda: 60 - Timestamp(1),
+        lambda: TimeDuration(1) - Timestamp(1),
+    ],
+)
+def test_what_is_no_span_is_not_added(wrong: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        wrong()

@@ -22,11 +22,12 @@ from harness.module.compiler.values import (
     told_of,
 )
 from harness.wire import types as t
+from harness.wire import values as v
 
 if TYPE_CHECKING:
     from harness.module.compiler.unit import Unit
 
-_BUILTIN_CONSTANTS = (bool, int, float, str, bytes, type(None))
+_CONSTANTS = (bool, int, float, str, bytes, type(None), v.Timestamp, v.TimeDuration)
 
 
 class Base:
@@ -96,6 +97,11 @@ class Base:
             return Value(k.STR, lambda: f.i32(self.unit.text(constant)), constant=constant)
         if isinstance(constant, bytes):
             return Value(k.BYTES, lambda: f.i32(self.unit.blob(constant)), constant=constant)
+        if isinstance(constant, v.Timestamp | v.TimeDuration):
+            kind = k.TIMESTAMP if isinstance(constant, v.Timestamp) else k.DURATION
+            micros = self.integer(constant.micros, node)
+            label = f"the microseconds of a {kind}"
+            return Value(kind, self.coerce(micros, k.Int(*k.S64), label, None, node).emit)
         refuse(node, f"{constant!r} is no constant of the subset")
 
     def integer(self, number: int, node: ast.AST) -> Value:
@@ -269,7 +275,7 @@ class Base:
 
     def known(self, found: Any, node: ast.AST) -> Checked:
         """A Python object that exists while compiling."""
-        if isinstance(found, Enum) or type(found) in _BUILTIN_CONSTANTS:
+        if isinstance(found, Enum) or type(found) in _CONSTANTS:
             return self.constant(found, node)
         return Known(found)
 

@@ -42,6 +42,15 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge",
 }  # fmt: skip
 
+#: What instants and spans give: the same pairs as ``harness.wire.values`` has.
+_TIMES: dict[tuple[type[ast.operator], k.Kind, k.Kind], k.Kind] = {
+    (ast.Add, k.TIMESTAMP, k.DURATION): k.TIMESTAMP,
+    (ast.Sub, k.TIMESTAMP, k.DURATION): k.TIMESTAMP,
+    (ast.Sub, k.TIMESTAMP, k.TIMESTAMP): k.DURATION,
+    (ast.Add, k.DURATION, k.DURATION): k.DURATION,
+    (ast.Sub, k.DURATION, k.DURATION): k.DURATION,
+}
+
 
 class Operators(Base):
     """Checks and emits operators."""
@@ -84,6 +93,9 @@ class Operators(Base):
                 ),
                 left.calls or right.calls,
             )
+        moved = _TIMES.get((kind, left.kind, right.kind))
+        if moved is not None:
+            return self._times(kind, left, right, moved, node)
         a, b = self.number(left, node), self.number(right, node)
         if UNKNOWN not in (a.constant, b.constant) and kind in _FOLD:
             return self._folded(kind, a, b, node)
@@ -92,6 +104,16 @@ class Operators(Base):
         if {a.kind, b.kind} <= {k.FLOAT} or k.FLOAT in (a.kind, b.kind):
             return self._floats(kind, self.floating(a, node), self.floating(b, node), node)
         refuse(node, f"{left.kind} {_SIGNS[kind]} {right.kind} is not possible")
+
+    def _times(
+        self, kind: type[ast.operator], a: Value, b: Value, result: k.Kind, node: ast.AST
+    ) -> Value:
+        """Instants and spans are their microseconds, of which a column holds 64 bits."""
+        limit = k.Int(*k.S64)
+        left, right = (Value(limit, x.emit, x.calls) for x in (a, b))
+        micros = self._integers(kind, left, right, node)
+        fitting = self.coerce(micros, limit, "the microseconds", None, node)
+        return Value(result, fitting.emit, fitting.calls)
 
     def both_first(self, left: Value, right: Value) -> tuple[Value, Value]:
         """Both operands are computed before Python finds that the left one is None."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.module import Module
+from harness.wire.values import Timestamp
 from tests.module.differential.agree import (
     ALICE,
     BOB,
@@ -930,6 +931,37 @@ def go(ctx: ReducerContext, friend: Identity | None) -> None:
     *[("go", None), ("go", ALICE), ("go", BOB)],
 )
 CASES[-1] = Case(CASES[-1].name, CASES[-1].source, CASES[-1].calls * 3, [])
+case(
+    "instants and spans",
+    """
+BREAK = TimeDuration.from_seconds(1.5)
+
+
+@table()
+class Alarm:
+    scheduled_id: u64 = auto_inc(primary_key=True)
+    scheduled_at: ScheduleAt
+    at: Timestamp
+    late: TimeDuration
+
+
+@reducer(on_schedule=Alarm)
+def ring(ctx: ReducerContext, alarm: Alarm) -> None:
+    ctx.log.info(f"{alarm.at} {alarm.late}")
+
+
+@reducer
+def go(ctx: ReducerContext, since: Timestamp, more: i64) -> None:
+    span = TimeDuration(more) + BREAK - TimeDuration(1)
+    when = since
+    when += span
+    ctx.log.info(f"{when.micros} {(when - since).micros} {when - since == span}")
+    ctx.log.info(f"{(since - BREAK).micros}")
+    ctx.db[Alarm].insert(Alarm(scheduled_at=ScheduleAt.time(when), at=when, late=when - since))
+
+""",
+    *[("go", Timestamp(at), more) for at, more in ((0, 0), (-5, 10**12), (1767225600000001, -7))],
+)
 case(
     "random numbers are those of Python",
     """
