@@ -1,7 +1,8 @@
 """A Python module's definition, taken in a process of its own: its code is run to get it.
 
 ``python -m harness.cli.extracting MODULE [FOLDER…]`` prints the definition V10; the folders are
-where packages are looked for first.
+where packages are looked for first. With ``--project`` before it is the module of a project, below
+one folder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,15 @@ from harness.errors import HarnessError, SchemaError
 LIMIT_S = 60.0
 
 
-def definition_of(module: str, folders: Sequence[Path] = ()) -> Any:
+def definition_of(module: str, folders: Sequence[Path] = (), *, project: bool = False) -> Any:
     """The JSON of a module's definition.
 
-    What the module prints goes to stderr. Raises ``SchemaError`` with what is wrong and where.
+    With ``project`` it is put together as ``harness build`` does for the project in the first
+    folder. What the module prints goes to stderr. Raises ``SchemaError`` with what is wrong and
+    where.
     """
-    command = [sys.executable, "-m", "harness.cli.extracting", module, *map(str, folders)]
+    command = [sys.executable, "-m", "harness.cli.extracting"]
+    command += [*(["--project"] if project else []), module, *map(str, folders)]
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL
@@ -45,9 +50,12 @@ def definition_of(module: str, folders: Sequence[Path] = ()) -> Any:
 def main(arguments: Sequence[str]) -> int:
     """Print the definition, or the problems, as one object."""
     from harness.cli import compiling
+    from harness.module.loading import load_from
     from harness.wire import schema_json
 
-    module, *folders = arguments
+    project = arguments[0] == "--project"
+    module, *folders = arguments[project:]
+    load = partial(load_from, Path(folders[0])) if project else None
     sys.path[:0] = folders
     # The module may write to the descriptor of stdout: it gets that of stderr in its place.
     import os
@@ -55,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         try:
-            found: Any = {"V10": schema_json.to_v10(compiling.valid(module).definition())}
+            found: Any = {"V10": schema_json.to_v10(compiling.valid(module, load).definition())}
         except HarnessError as error:
             found = {"problems": str(error)}
         json.dump(found, answers)

@@ -96,7 +96,7 @@ def _project(source: Source) -> Any:
     from harness.cli import extracting
 
     project = detection.project_in(source.path.resolve())
-    return extracting.definition_of(project.module, [project.source])
+    return extracting.definition_of(project.module, [project.source], project=True)
 
 
 def _module(source: Source) -> Any:

@@ -31,12 +31,43 @@ def collect(what: str | Path) -> Program:
     Raises ``SchemaError`` if there is no such thing or it cannot be read, and ``PlanError`` if it
     is too large to be sent.
     """
+    found = find(what)
+    program = Program(
+        entry=found.name,
+        files={path.relative_to(found.root).as_posix(): text for path, text in found.files.items()},
+    )
+    check(program)
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a module lies: ``name`` is what ``entry`` is imported as from ``root``.
+
+    ``needs_package`` says that it is so imported only: it names others of its package. ``files``
+    are the texts of all that is sent, ``reached`` what the entry imports of them, and itself.
+    """
+
+    entry: Path
+    root: Path
+    needs_package: bool
+    reached: frozenset[Path]
+    files: dict[Path, str]
+
+    @property
+    def name(self) -> str:
+        return ".".join(_dotted(self.entry.relative_to(self.root)))
+
+
+def find(what: str | Path) -> Found:
+    """What ``collect`` collects. Raises ``SchemaError`` as it does."""
     entry = _entry(what)
     is_package = entry.name == "__init__.py"
     folder = entry.parent
     top = _top(entry)
     package = _Package(top)
     sent = package.reached([entry])
+    reached = frozenset(sent)
     own = [entry]
     if is_package:
         own += sorted(path for path in folder.rglob("*.py") if _is_source(path, folder))
@@ -44,17 +75,14 @@ def collect(what: str | Path) -> Program:
     root = folder.parent if is_package else folder
     enough = sent.keys() <= set(own) and not any(file.by_full_name for file in sent.values())
     relative = any(file.relative for file in sent.values())
-    if top is not None and not (enough and (is_package or not relative)):
+    needs = top is not None and not (enough and (is_package or not relative))
+    if top is not None and needs:
         # It needs the package around it, whose parts are imported before it.
         root = top.parent
         around = [place / "__init__.py" for place in entry.parents if place.is_relative_to(top)]
         sent |= package.reached(around)
-    program = Program(
-        entry=".".join(_dotted(entry.relative_to(root))),
-        files={path.relative_to(root).as_posix(): file.text for path, file in sorted(sent.items())},
-    )
-    check(program)
-    return program
+    files = {path: file.text for path, file in sorted(sent.items())}
+    return Found(entry, root, needs, reached, files)
 
 
 def _entry(what: str | Path) -> Path:

@@ -6,22 +6,27 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, SchemaError
 from harness.module import registry
 from harness.module.registry import Module
+
+if TYPE_CHECKING:
+    from harness.module.collecting import Found
 
 
 def load(what: str | Path) -> Module:
     """The module in a file (``src/chat.py``), a package's folder (``src/chat``) or under a dotted
     name (``chat.main``).
 
-    Its code is run. A package is all that its ``__init__`` imports of it, put together. Raises
-    ``SchemaError`` if there is none, if it cannot be imported, or if it declares nothing.
+    Its code is run. A file has what it declares and what those files of its package declare that
+    it imports; a package is all that its ``__init__`` imports of it. Raises ``SchemaError`` if
+    there is none, if it cannot be imported, or if it declares nothing.
     """
     text = str(what)
     path = Path(text)
@@ -31,7 +36,30 @@ def load(what: str | Path) -> Module:
         if not _exists(text):
             raise SchemaError(f"there is no module {text!r}; give a file or a dotted name")
         imported = importlib.import_module(text)
-    return declared(imported, text)
+    return declared(imported, text, parts=_reached(imported))
+
+
+def _found(file: Path) -> Found | None:
+    """What a file needs of its package; None if it cannot be read, which its import says better."""
+    from harness.module import collecting
+
+    try:
+        return collecting.find(file)
+    except SchemaError:
+        return None
+
+
+def _reached(imported: ModuleType) -> list[str]:
+    """The names of the files of its own package that a file imports, and its own."""
+    if hasattr(imported, "__path__") or not str(imported.__file__).endswith(".py"):
+        return []
+    file = Path(str(imported.__file__)).resolve()
+    found = _found(file)
+    if found is None:
+        return []
+    root = file.parents[imported.__name__.count(".")]
+    paths = (path.relative_to(root) for path in found.reached if path.is_relative_to(root))
+    return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
 
 
 def load_from(source: Path, name: str) -> Module:
@@ -88,6 +116,11 @@ def _load_file(path: Path) -> Module:
         file, inside = path / "__init__.py", [str(path)]
         if not file.exists():
             raise SchemaError(f"the folder {path} is no package: it has no __init__.py")
+    home = _found(file)
+    if home is not None and home.needs_package:
+        from harness.module import isolated
+
+        return isolated.load(home.root, home.name).module
     # A name of its own: a file called json.py must not take the place of another module, nor one
     # main.py that of another.
     whole = path.resolve()
@@ -103,19 +136,23 @@ def _load_file(path: Path) -> Module:
     return declared(imported, str(path))
 
 
-def declared(imported: ModuleType, shown: str, package: str | None = None) -> Module:
-    """What an import declares, with all that is imported of ``package``, if that is given."""
+def declared(
+    imported: ModuleType, shown: str, package: str | None = None, parts: Sequence[str] = ()
+) -> Module:
+    """What an import declares, with all that is imported of ``package``, if that is given, or by
+    the names ``parts``.
+    """
     found = [value for value in vars(imported).values() if isinstance(value, Module)]
     explicit = list(dict.fromkeys(found))
     bare = registry.default_module(imported.__name__)
     if package is None and hasattr(imported, "__path__"):
         package = imported.__name__
-    if package is not None:
-        parts = [registry.default_module(name) for name in _family(package)]
-        bare = Module.together(bare.name, parts)
+    names = list(_family(package)) if package is not None else parts
+    if names:
+        bare = Module.together(bare.name, [registry.default_module(name) for name in names])
     if len(explicit) > 1:
-        names = ", ".join(module.name for module in explicit)
-        raise SchemaError(f"{shown} declares several modules: {names}")
+        several = ", ".join(module.name for module in explicit)
+        raise SchemaError(f"{shown} declares several modules: {several}")
     if explicit and not bare.is_empty:
         raise SchemaError(
             f"{shown} declares Module({explicit[0].name!r}) and uses bare decorators beside it; "

@@ -116,7 +116,11 @@ def test_from_the_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     package = Path("src/my_app")
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "main.py").write_text(CHAT.read_text())
+    # A table of another file, which main imports, is part of the module wherever it is built.
+    (package / "rooms.py").write_text(
+        "from harness.module import table\n\n\n@table(public=True)\nclass Room:\n    name: str\n"
+    )
+    (package / "main.py").write_text(f"{CHAT.read_text()}\nfrom .rooms import Room as Room\n")
     Path("pyproject.toml").write_text(
         '[tool.harness]\nmodule = "my_app.main"\n'
         '[tool.harness.rename]\n"table:user.name" = "nick"\n'
@@ -124,6 +128,7 @@ def test_from_the_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert generate() == 0
     assert files("src/my_app/module_bindings") == FILES
     assert "nick: str | None" in texts("src/my_app/module_bindings")["types.py"]
+    assert "class Room(" in texts("src/my_app/module_bindings")["types.py"]
     assert generate("-p", ".", "--check") == 0
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

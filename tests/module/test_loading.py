@@ -47,7 +47,8 @@ def _same_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if not name.startswith("harness.") or name.startswith("harness.loaded."):
+            del sys.modules[name]
 
 
 def names(module: Module) -> tuple[list[str], list[str]]:
@@ -65,6 +66,20 @@ def test_a_package_is_put_together(package: Path, how: str) -> None:
 
 def test_one_file_of_a_package(package: Path) -> None:
     assert names(load("chatty.tables")) == (["user"], [])
+
+
+@pytest.mark.parametrize("how", ["name", "file"])
+@pytest.mark.parametrize("tables", [".tables", "chatty.tables", ".", "chatty"])
+def test_a_file_comes_with_those_of_its_package_that_it_imports(
+    package: Path, how: str, tables: str
+) -> None:
+    """As the same file does where it is built and where it is sent."""
+    file = package / "reducers.py"
+    file.write_text(REDUCERS.replace(".tables", tables))
+    (package / "other.py").write_text(TABLES.replace("User", "Other"))
+    (package / "__init__.py").write_text(TABLES if tables in (".", "chatty") else "")
+    for _ in range(2):
+        assert names(load(file if how == "file" else "chatty.reducers")) == (["user"], ["add"])
 
 
 def test_a_package_sees_changes_of_its_files(package: Path) -> None:

@@ -46,7 +46,8 @@ def _same_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if not name.startswith("harness.") or name.startswith("harness.loaded."):
+            del sys.modules[name]
 
 
 def names(module: Module) -> tuple[list[str], list[str]]:
