@@ -411,7 +411,8 @@ class Database:
         self._undo()
         if isinstance(error, KeyboardInterrupt):
             raise error
-        self.logs.crash(self._now, view, error)
+        # Views are read between calls, too, whose time has passed then.
+        self.logs.crash(max(self._now, time.time_ns() // 1000), view, error)
 
     def _failed(self, reducer: Runnable, error: BaseException, started: int) -> Outcome:
         """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""

@@ -77,7 +77,10 @@ class Column(Generic[Row, Value]):
     if not TYPE_CHECKING:  # to a type checker it is a comparison of objects: no condition
         # Python would compare the objects, and the query would filter nothing.
         def __eq__(self, other: object) -> NoReturn:
-            raise TypeError(f"{self._sql} cannot be compared in SQL")
+            raise TypeError(
+                f"{self._sql} cannot be compared in SQL: options, enums, sums, lists and products "
+                "have no operators there; choose rows by other columns"
+            )
 
         __ne__ = __eq__
 
