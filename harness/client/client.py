@@ -228,7 +228,7 @@ class Client(Link):
         """Call a reducer with BSATN arguments."""
         connection = self._connection
         if connection is None:
-            raise LocalProtocolError("there is no connection")
+            raise self.unconnected()
         future = self._answer()
         request_id = connection.call_reducer(reducer, args, future)
         if not self._port.flushing:
@@ -250,7 +250,7 @@ class Client(Link):
         """
         connection = self._connection
         if connection is None:
-            raise LocalProtocolError("there is no connection")
+            raise self.unconnected()
         request_id = connection.call_reducer(reducer, args, waiter)
         if not self._port.flushing:
             self._flush_soon()

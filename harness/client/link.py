@@ -186,8 +186,13 @@ class Link(ABC):
 
     def _open(self) -> Connection:
         if self._connection is None:
-            raise LocalProtocolError("there is no connection")
+            raise self.unconnected()
         return self._connection
+
+    def unconnected(self) -> LocalProtocolError:
+        """What is raised where nothing can be sent: that there is no connection, and why."""
+        why = "" if self._lost is None else f": {self._lost}"
+        return LocalProtocolError(f"there is no connection{why}")
 
     def _flush_soon(self) -> None:
         if not self._port.flushing:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ConnectError, HarnessError
+from harness.errors import ConnectError, ConnectionLost, HarnessError, WireError
 
 if TYPE_CHECKING:
     from harness.client.client import Client
@@ -74,6 +74,14 @@ class Returner:
                 if isinstance(refused, Rejected) or refused.status in FINAL_STATUS:
                     client.give_up(refused)
                     return
+            except WireError as wrong:
+                # The same code would read the same rows in the same way, again and again.
+                end = ConnectionLost(
+                    f"{wrong}: the tables are not those any more that this client knows; generate "
+                    "it anew with `harness generate`, and connect again"
+                )
+                client.give_up(end)
+                return
             except HarnessError:
                 continue  # lost again before all was there
             else:

@@ -184,6 +184,26 @@ def test_a_loss_before_all_is_there_is_tried_again() -> None:
     play(scene)
 
 
+def test_rows_of_other_tables_end_the_attempts() -> None:
+    """The module was changed meanwhile: no attempt would ever be able to read its rows."""
+
+    async def scene() -> None:
+        ended: list[str] = []
+        back = Comeback(on_disconnect=lambda client, reason: ended.append(reason))
+        handle = await back.subscribed(t=[1])
+        await back.lose()
+        (again,) = back.stage.said()
+        back.stage.say(snapshot(again.query_set_id, t=[(1, 2)]))  # a column more
+        await until(lambda: ended)
+        assert "generate it anew with `harness generate`" in ended[0]
+        assert handle.is_ended
+        with pytest.raises(LocalProtocolError, match="there is no connection: "):
+            back.stage.client.call("add", 1)
+        assert back.attempts == 1
+
+    play(scene)
+
+
 def test_a_query_that_is_refused_now_ends_alone() -> None:
     async def scene() -> None:
         back = Comeback()
