@@ -130,7 +130,13 @@ def table_problem(before: ModuleDef, old: TableDef, after: ModuleDef, new: Table
 
 def removal_problem(table: str, count: int) -> str | None:
     """Why a table with so many rows cannot go; None if it can."""
-    return f"table {table!r} is gone from the module and has {count} rows" if count else None
+    if not count:
+        return None
+    rows = "1 row" if count == 1 else f"{count} rows"
+    return (
+        f"table {table!r} is gone from the module and has {rows}; a class with another name keeps "
+        f'it by @table(name="{table}")'
+    )
 
 
 def _problem(table: TableDef, old: dict[str, Any], now: dict[str, Any]) -> str | None:
@@ -141,7 +147,7 @@ def _problem(table: TableDef, old: dict[str, Any], now: dict[str, Any]) -> str |
     defaults = {default.column for default in table.defaults}
     missing = [columns[i][0] for i in range(len(old_columns), len(columns)) if i not in defaults]
     if missing:
-        return f"{what}: the new column {missing[0]!r} has no default"
+        return f"{what}: the new column {missing[0]!r} has no default; write column(default=…)"
     added = [column for column in now["uniques"] if column not in old["uniques"]]
     if added:
         return f"{what}: column {columns[added[0]][0]!r} became unique"

@@ -128,7 +128,7 @@ def test_a_change_that_does_not_fit_leaves_everything_as_it_was(home: Home) -> N
         code, out, err = home.harness("publish", "chat", "-m", "chat.py", "-s", server.http)
         assert (code, out) == (1, "")
         assert err == (
-            "table 'user': the new column 'age' has no default\n"
+            "table 'user': the new column 'age' has no default; write column(default=…)\n"
             "harness: chat cannot be updated with its data in place; --clear publishes all the "
             "same and deletes the data\n"
         )
@@ -137,7 +137,7 @@ def test_a_change_that_does_not_fit_leaves_everything_as_it_was(home: Home) -> N
         assert (refused.status, refused.text) == (
             400,
             "Database update rejected: the module does not fit the stored data: table 'user': the "
-            "new column 'age' has no default",
+            "new column 'age' has no default; write column(default=…)",
         )
         assert call(server, "chat", "add", 2, "bob").status == 200
         assert rows(server, "chat", USERS) == [[0, "first"], [1, "ada"], [2, "bob"]]
@@ -299,7 +299,10 @@ def test_plans(chat: ServerProcess, tmp_path: Path) -> None:
     assert (answer.status, "ZeroDivisionError" in answer.text) == (400, True)
     assert plan(chat, "nobody", wrong).status == 404
     manual = plan(chat, "chat", home.write("tally.py", TALLY)).json["ManualMigrate"]
-    assert manual["reason"] == "table 'user' is gone from the module and has 1 rows"
+    assert manual["reason"] == (
+        "table 'user' is gone from the module and has 1 row; a class with another name keeps it by "
+        '@table(name="user")'
+    )
     # Agreeing to one plan is not agreeing to another.
     other = home.write("other.py", WIDER + "# another program\n")
     wider, query = home.write("wider.py", WIDER), agreed(chat, "chat", other)

@@ -51,7 +51,7 @@ UPDATES: dict[str, tuple[str, list[str], list[str], str]] = {
     "a column without a default": (
         OLD.replace("name: str\n", "name: str\n    age: u8\n"),
         [], ["table 'item' has other columns, keys or visibility"],
-        "table 'item': the new column 'age' has no default",
+        "table 'item': the new column 'age' has no default; write column(default=…)",
     ),
     "an index": (
         OLD.replace("name: str", "name: str = column(index='btree')"),
@@ -103,7 +103,11 @@ def test_an_update_does_what_was_told(how: str, full: bool, tmp_path: Path) -> N
     if full:
         call(old, "put", 1)
         if how == "no table":
-            steps, problems = [], "table 'item' is gone from the module and has 1 rows"
+            steps = []
+            problems = (
+                "table 'item' is gone from the module and has 1 row; a class with another name "
+                'keeps it by @table(name="item")'
+            )
     new = module(tmp_path / "new.py", source)
     found = forecast(old.definition, new.definition(), old.count)
     assert found == Forecast(tuple(steps), tuple(breaks), problems)

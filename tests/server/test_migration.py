@@ -306,7 +306,7 @@ REFUSED: dict[str, tuple[Declare, str]] = {
     ),
     "without a default": (
         _row({"id": u32, "name": str, "level": u8, "new": u8}, id=_key(), name=_unique()),
-        "the new column 'new' has no default",
+        "the new column 'new' has no default; write column(default=…)",
     ),
     "a new unique column": (
         _row({"id": u32, "name": str, "level": u8}, id=_key(), name=_unique(), level=_unique()),
