@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -105,7 +106,10 @@ async def _main(
     try:
         bound, port = await listener.start(address, port)
     except OSError as error:
-        raise TargetError(f"cannot listen on {address}:{port}: {error.strerror}") from error
+        # asyncio's own words have the address once more, in another form.
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        hint = "; --listen HOST:0 takes a free port" if error.errno == errno.EADDRINUSE else ""
+        raise TargetError(f"cannot listen on {address}:{port}: {said}{hint}") from error
     shown = f"[{bound}]" if ":" in bound else bound
     uri = f"http://{shown}:{port}"
     options.announce(uri, host.owner.to_hex(), host.authority.for_this_run(host.owner_token))
@@ -146,10 +150,16 @@ def _lock(data_dir: Path | None) -> IO[str] | None:
 
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignored = data_dir / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n")  # keys and the owner's token are in no repository
         file = open(data_dir / "lock", "w")  # noqa: SIM115  (held as long as the server runs)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise TargetError(f"another server uses the data directory {data_dir}") from None
+        raise TargetError(
+            f"another server uses the data directory {data_dir}; end that one, or name another "
+            "folder with --data-dir"
+        ) from None
     except OSError as error:
         raise TargetError(f"the data directory {data_dir} cannot be used: {error}") from error
     return file
