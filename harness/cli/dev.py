@@ -172,7 +172,7 @@ def _steps(
     deleting: str, agreed_to: str, skip_publish: bool, skip_generate: bool,
 ) -> list[Step]:  # fmt: skip
     from harness.cli.dev_loop import Step
-    from harness.cli.publish import is_local
+    from harness.client.publishing import is_local
 
     root = str(project.root)
     steps = [Step("build", ("--native", "-p", root))]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -228,7 +226,16 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
     from harness.client import publishing
 
     source.check()
-    asyncio.run(publishing.reach(target.uri))
+    # It is often started by the line before this one, and not there yet.
+    asyncio.run(
+        publishing.reach(
+            target.uri,
+            starting_s=publishing.STARTING_S,
+            waiting=lambda: click.echo(
+                f"nobody answers at {target.uri} yet; waiting {publishing.STARTING_S:g} s", err=True
+            ),
+        )
+    )
     kind = None
     if asyncio.run(publishing.is_embedded(target.uri)):
         if target.parent is not None:
@@ -239,7 +246,7 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
         kind, data = source.program(target.uri)
     else:
         data = source.data
-    if not is_local(target.uri):
+    if not publishing.is_local(target.uri):
         question = f"Publish {target.name} to {target.uri}, which is not on this machine"
         if not confirming.agreed(question, wishes.agrees("remote"), "-y"):
             return 1
@@ -341,14 +348,3 @@ def _may_delete(target: Target, wishes: Wishes) -> bool:
 
     question = f"Delete all data of {target.name} on {target.uri}"
     return confirming.agreed(question, wishes.agrees("delete-data"), "-y")
-
-
-def is_local(uri: str) -> bool:
-    """Whether a server is on this machine, by its address."""
-    host = urlsplit(uri).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

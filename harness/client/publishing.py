@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from harness.client.credentials import Credential
 from harness.client.http import Http
@@ -13,6 +16,9 @@ from harness.errors import CallError, ConnectError, HarnessError, PlanError, Rem
 
 #: How long a server may take to answer at all, in seconds.
 REACH_TIMEOUT_S = 10.0
+#: How long a server of this machine may take until it listens, in seconds, and how often to ask.
+STARTING_S = 5.0
+_AGAIN_S = 0.1
 #: How long it may take to compile and start a module, in seconds.
 PUBLISH_TIMEOUT_S = 120.0
 #: The most characters of a server's own text that are shown.
@@ -47,21 +53,58 @@ def check_name(name: str) -> None:
     )
 
 
-async def reach(uri: str) -> None:
-    """Raises ``ConnectError`` if nobody answers there, or not as a SpacetimeDB server does."""
+async def reach(
+    uri: str,
+    *,
+    starting_s: float = 0.0,
+    waiting: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Raises ``ConnectError`` if nobody answers there, or not as a SpacetimeDB server does.
+
+    A server of this machine may be starting: it is given ``starting_s`` seconds to listen, and
+    ``waiting`` is called before they are waited for.
+    """
+    tries = round(starting_s / _AGAIN_S) if is_local(uri) else 0
+    for left in reversed(range(tries + 1)):
+        try:
+            async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
+                await http.ping()
+            return
+        except ConnectError as error:
+            if error.status is not None:
+                raise ConnectError(
+                    f"what answers at {uri} is no SpacetimeDB server: its status is {error.status}",
+                    error.status,
+                ) from None
+            if not left or not isinstance(error.__cause__, ConnectionRefusedError):
+                raise ConnectError(
+                    f"nobody answers at {uri} ({_reason(error, uri)}); start a server there"
+                    f"{_how_to_start(uri)}, or name another with --server"
+                ) from None
+        if left == tries:
+            waiting()
+        await sleep(_AGAIN_S)
+
+
+def _how_to_start(uri: str) -> str:
+    """The command, for an address of this machine."""
+    if not is_local(uri):
+        return ""
+    place = urlsplit(uri).netloc
+    listen = "" if place in ("127.0.0.1:3000", "localhost:3000") else f" --listen {place}"
+    return f" (`harness start{listen}`)"
+
+
+def is_local(uri: str) -> bool:
+    """Whether a server is on this machine, by its address."""
+    host = urlsplit(uri).hostname or ""
+    if host == "localhost":
+        return True
     try:
-        async with Http(uri, timeout_s=REACH_TIMEOUT_S) as http:
-            await http.ping()
-    except ConnectError as error:
-        if error.status is None:
-            raise ConnectError(
-                f"nobody answers at {uri} ({_reason(error, uri)}); start a server there, or name "
-                "another with --server"
-            ) from None
-        raise ConnectError(
-            f"what answers at {uri} is no SpacetimeDB server: its status is {error.status}",
-            error.status,
-        ) from None
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def new_identity(uri: str) -> tuple[str, str]:

@@ -298,7 +298,7 @@ def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
         err = capsys.readouterr().err
         assert err == (
             "harness: nobody answers at http://127.0.0.1:1 (Connection refused); start a server "
-            "there, or name another with --server\n"
+            "there (`harness start --listen 127.0.0.1:1`), or name another with --server\n"
         ), words
     assert main(["server", "ping", "127.0.0.1:1"]) == 1
     assert "nobody answers at http://127.0.0.1:1" in capsys.readouterr().err

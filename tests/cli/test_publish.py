@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -15,7 +16,8 @@ import pytest
 
 from harness.cli import main
 from harness.cli.sources import COMPONENT, CORE
-from harness.client import credentials, running
+from harness.client import credentials, publishing, running
+from harness.errors import ConnectError
 from harness.module import program
 from tests.cli.scripted import DATABASE, TOKEN, Scripted, scripted, success
 
@@ -263,17 +265,72 @@ def test_a_server_of_another_user(server: Scripted, capsys: pytest.CaptureFixtur
     assert "POST /v1/identity" not in [x[0] for x in server.asked]
 
 
-def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "STARTING_S", 0.0)
     with socket.socket() as held:  # bound, so that nobody else takes it, and not listening
         held.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{held.getsockname()[1]}"
         code, out, err = say(uri, capsys)
     assert (code, out) == (1, "")
     assert err == (
-        f"harness: nobody answers at {uri} (Connection refused); start a server there, or name "
-        "another with --server\n"
+        f"harness: nobody answers at {uri} (Connection refused); start a server there "
+        f"(`harness start --listen {uri.removeprefix('http://')}`), or name another with "
+        "--server\n"
     )
     assert credentials.kept(uri) is None
+
+
+class Starting:
+    """Stands for the HTTP client, at a server that listens when it was asked a few times."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals, self.asked = refusals, 0
+        self.waited: list[float] = []
+
+    def __call__(self, uri: str, timeout_s: float) -> Starting:
+        return self
+
+    async def __aenter__(self) -> Starting:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        pass
+
+    async def ping(self) -> None:
+        self.asked += 1
+        if self.asked <= self.refusals:
+            raise ConnectError("cannot be reached") from ConnectionRefusedError(111, "refused")
+
+    async def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("uri", "refusals", "asked"),
+    [
+        ("http://127.0.0.1:3000", 3, 4),
+        ("http://127.0.0.1:3000", 99, 6),
+        ("http://db.example.org", 99, 1),
+    ],
+)
+def test_a_server_here_may_be_starting(
+    uri: str, refusals: int, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Starting(refusals)
+    told: list[str] = []
+    monkeypatch.setattr(publishing, "Http", server)
+    reaching = publishing.reach(
+        uri, starting_s=0.5, waiting=lambda: told.append("waiting"), sleep=server.sleep
+    )
+    if asked > refusals:
+        asyncio.run(reaching)
+    else:
+        with pytest.raises(ConnectError, match="nobody answers"):
+            asyncio.run(reaching)
+    assert (server.asked, server.waited) == (asked, [0.1] * (asked - 1))
+    assert told == ["waiting"][: asked - 1]
 
 
 def test_something_else_answers(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
