@@ -133,10 +133,8 @@ def removal_problem(table: str, count: int) -> str | None:
     if not count:
         return None
     rows = "1 row" if count == 1 else f"{count} rows"
-    return (
-        f"table {table!r} is gone from the module and has {rows}; a class with another name keeps "
-        f'it by @table(name="{table}")'
-    )
+    renamed = f'if its class was renamed: @table(name="{table}")'
+    return f"table {table!r} is gone from the module and has {rows} ({renamed})"
 
 
 def _problem(table: TableDef, old: dict[str, Any], now: dict[str, Any]) -> str | None:

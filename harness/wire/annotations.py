@@ -119,17 +119,13 @@ class TypeBuilder:
         if class_ in self._places:
             return t.Ref(self._places[class_])
         place = self._take(class_, name or class_.__name__, class_)
-        try:
-            hints = _hints(class_)
-            self.types[place] = t.Product(
-                tuple(
-                    t.Element(field_, self.type_of(hints[field_], f"{class_.__name__}.{field_}"))
-                    for field_ in program.field_names(class_)
-                )
+        hints = _hints(class_)
+        self.types[place] = t.Product(
+            tuple(
+                t.Element(field_, self.type_of(hints[field_], f"{class_.__name__}.{field_}"))
+                for field_ in program.field_names(class_)
             )
-        except SchemaError:
-            del self._places[class_]  # who asks again is told again, not given half of it
-            raise
+        )
         return t.Ref(place)
 
     def sum(self, name: str, variants: list[tuple[str, type[Any]]], *, flat: bool = True) -> t.Ref:

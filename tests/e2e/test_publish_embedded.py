@@ -300,8 +300,8 @@ def test_plans(chat: ServerProcess, tmp_path: Path) -> None:
     assert plan(chat, "nobody", wrong).status == 404
     manual = plan(chat, "chat", home.write("tally.py", TALLY)).json["ManualMigrate"]
     assert manual["reason"] == (
-        "table 'user' is gone from the module and has 1 row; a class with another name keeps it by "
-        '@table(name="user")'
+        "table 'user' is gone from the module and has 1 row "
+        '(if its class was renamed: @table(name="user"))'
     )
     # Agreeing to one plan is not agreeing to another.
     other = home.write("other.py", WIDER + "# another program\n")

@@ -105,8 +105,8 @@ def test_an_update_does_what_was_told(how: str, full: bool, tmp_path: Path) -> N
         if how == "no table":
             steps = []
             problems = (
-                "table 'item' is gone from the module and has 1 row; a class with another name "
-                'keeps it by @table(name="item")'
+                "table 'item' is gone from the module and has 1 row "
+                '(if its class was renamed: @table(name="item"))'
             )
     new = module(tmp_path / "new.py", source)
     found = forecast(old.definition, new.definition(), old.count)
