@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from harness.module.collecting import Found
 
 
-def load(what: str | Path) -> Module:
+def load(what: str | Path | ModuleType) -> Module:
     """The module in a file (``src/chat.py``), a package's folder (``src/chat``) or under a dotted
     name (``chat.main``).
 
-    Its code is run. A file has what it declares and what those files of its package declare that
-    it imports; a package is all that its ``__init__`` imports of it. Raises ``SchemaError`` if
-    there is none, if it cannot be imported, or if it declares nothing.
+    Its code is run, and its classes are new ones. What was imported already (``from chat import
+    main``) is taken as it is, with the classes that others have imported of it. A file has what it
+    declares and what those files of its package declare that it imports; a package is all that its
+    ``__init__`` imports of it. Raises ``SchemaError`` if there is none, if it cannot be imported,
+    or if it declares nothing.
     """
+    if isinstance(what, ModuleType):
+        return declared(what, what.__name__, parts=_reached(what))
     text = str(what)
     path = Path(text)
     if text.endswith(".py") or path.exists():

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from harness.errors import HttpError, InternalError, ReducerError, SqlError
 from harness.module import Module
@@ -28,6 +28,8 @@ from harness.server.outcome import CRASH
 from harness.server.procedures import Procedures, Returned, Run, Steps
 from harness.server.schedules import Due
 from harness.wire.values import ConnectionId, Identity, Timestamp
+
+R = TypeVar("R")
 
 #: 2026-01-01, when the clock of a test starts.
 START = Timestamp(1_767_225_600_000_000)
@@ -173,9 +175,14 @@ class TestDatabase:
         returned = self._run(due.procedure, due.row, identity, None, publish)
         self.database.due_ended(due, returned.error)
 
-    def table(self, accessor: str) -> TableHandle[Any]:
-        """A table as reducers see it, for reading."""
-        handle: TableHandle[Any] = getattr(self.database.tables, accessor)
+    @overload
+    def table(self, what: str) -> TableHandle[Any]: ...
+    @overload
+    def table(self, what: type[R]) -> TableHandle[R]: ...
+    def table(self, what: str | type[R]) -> TableHandle[Any]:
+        """A table as reducers see it, by accessor or row class, for reading."""
+        tables = self.database.tables
+        handle: TableHandle[Any] = getattr(tables, what) if isinstance(what, str) else tables[what]
         return handle
 
     @property

@@ -82,6 +82,14 @@ def test_a_file_comes_with_those_of_its_package_that_it_imports(
         assert names(load(file if how == "file" else "chatty.reducers")) == (["user"], ["add"])
 
 
+def test_what_is_imported_already_keeps_its_classes(package: Path) -> None:
+    """A test compares rows and enums with those that it has imported."""
+    reducers = importlib.import_module("chatty.reducers")
+    module = load(reducers)
+    assert names(module) == (["user"], ["add"])
+    assert module.tables[0].row is reducers.User
+
+
 def test_a_package_sees_changes_of_its_files(package: Path) -> None:
     load("chatty")
     (package / "tables.py").write_text(TABLES.replace("    id: u32", "    id: u32\n    age: u32"))

@@ -113,6 +113,7 @@ def test_the_clock_is_moved_by_hand() -> None:
         assert [outcome.kind for outcome in outcomes] == [OutcomeKind.COMMITTED] * 3
         assert seconds(db) == [1.0, 2.0, 3.0]
         assert {row.who for row in db.table("tick").iter()} == {DATABASE}
+        assert list(db.table(Tick).iter()) == list(db.table("tick").iter())
         db.call("cancel")
         assert db.advance(100.0) == []
 
