@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import re
@@ -77,7 +78,8 @@ async def reach(
                     f"what answers at {uri} is no SpacetimeDB server: its status is {error.status}",
                     error.status,
                 ) from None
-            if not left or not isinstance(error.__cause__, ConnectionRefusedError):
+            # aiohttp's error is an OSError with the number, and no ConnectionRefusedError.
+            if not left or getattr(error.__cause__, "errno", None) != errno.ECONNREFUSED:
                 raise ConnectError(
                     f"nobody answers at {uri} ({_reason(error, uri)}); start a server there"
                     f"{_how_to_start(uri)}, or name another with --server"

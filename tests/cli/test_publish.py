@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import re
@@ -268,13 +269,15 @@ def test_a_server_of_another_user(server: Scripted, capsys: pytest.CaptureFixtur
 def test_nobody_answers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "STARTING_S", 0.0)
+    monkeypatch.setattr(publishing, "STARTING_S", 0.001)
+    monkeypatch.setattr(publishing, "_AGAIN_S", 0.001)
     with socket.socket() as held:  # bound, so that nobody else takes it, and not listening
         held.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{held.getsockname()[1]}"
         code, out, err = say(uri, capsys)
     assert (code, out) == (1, "")
     assert err == (
+        f"nobody answers at {uri} yet; waiting 0.001 s\n"
         f"harness: nobody answers at {uri} (Connection refused); start a server there "
         f"(`harness start --listen {uri.removeprefix('http://')}`), or name another with "
         "--server\n"
@@ -301,7 +304,7 @@ class Starting:
     async def ping(self) -> None:
         self.asked += 1
         if self.asked <= self.refusals:
-            raise ConnectError("cannot be reached") from ConnectionRefusedError(111, "refused")
+            raise ConnectError("cannot be reached") from OSError(errno.ECONNREFUSED, "refused")
 
     async def sleep(self, seconds: float) -> None:
         self.waited.append(seconds)
