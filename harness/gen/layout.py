@@ -7,6 +7,7 @@ behind it, which black takes as a wish.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -51,6 +52,16 @@ def series(parts: Iterable[Expr]) -> Group:
     return Group("[", tuple(parts), "]")
 
 
+def width(text: str) -> int:
+    """Columns, as black counts them: two for the letters of East Asia, none for marks on others."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(x) else 2 if unicodedata.east_asian_width(x) in "WF" else 1
+        for x in text
+    )
+
+
 def flat(expr: Expr) -> str:
     """In one line."""
     match expr:
@@ -65,7 +76,7 @@ def flat(expr: Expr) -> str:
 def render(expr: Expr, indent: int = 0, before: str = "", after: str = "") -> str:
     """Text that starts at ``indent`` behind ``before`` and has ``after`` behind its end."""
     line = f"{' ' * indent}{before}{flat(expr)}{after}"
-    if len(line) <= WIDTH:
+    if width(line) <= WIDTH:
         return line
     match expr:
         case Pair(key, value):
@@ -81,10 +92,10 @@ def render(expr: Expr, indent: int = 0, before: str = "", after: str = "") -> st
 def union(name: str, parts: Sequence[str]) -> str:
     """``Name: TypeAlias = A | B``."""
     line = f"{name}: TypeAlias = {' | '.join(parts)}"
-    if len(line) <= WIDTH:
+    if width(line) <= WIDTH:
         return line
     inside = f"    {' | '.join(parts)}"
-    if len(inside) > WIDTH:
+    if width(inside) > WIDTH:
         inside = "\n".join([f"    {parts[0]}", *(f"    | {part}" for part in parts[1:])])
     return f"{name}: TypeAlias = (\n{inside}\n)"
 
@@ -93,7 +104,7 @@ def imports(module: str, names: Iterable[str]) -> str:
     """``from module import A, B``, sorted as isort does it."""
     found = sorted(names, key=_isort_key)
     line = f"from {module} import {', '.join(found)}"
-    if len(line) <= WIDTH:
+    if width(line) <= WIDTH:
         return line
     return "\n".join([f"from {module} import (", *(f"    {name}," for name in found), ")"])
 
@@ -113,7 +124,7 @@ def _isort_key(name: str) -> tuple[str, list[str | int], str]:
 
 def _natural(text: str) -> list[str | int]:
     """Numbers by their value."""
-    return [int(x) if x.isdigit() and x.isascii() else x for x in re.split(r"(\d+)", text)]
+    return [int(x) if x.isdecimal() else x for x in re.split(r"(\d+)", text)]
 
 
 _OFF, _ON = "# fmt: off\n\n", "\n# fmt: on"
@@ -121,7 +132,7 @@ _OFF, _ON = "# fmt: off\n\n", "\n# fmt: on"
 
 def guarded(block: str) -> str:
     """A block at the top level; what black would break differently, it is told to leave alone."""
-    if all(len(line) <= WIDTH for line in _code(block)):
+    if all(width(line) <= WIDTH for line in _code(block)):
         return block
     # The empty line keeps black and isort of one mind about how many stand above it.
     return f"{_OFF}{block}{_ON}"

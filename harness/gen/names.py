@@ -52,8 +52,13 @@ def member(name: str) -> str:
     """A field, parameter, table or function: ``snake_case``, or as it is."""
     name = unicodedata.normalize("NFKC", name)
     if not (name.isidentifier() and name == name.lower()):
-        name = "_".join(word.lower() for word in words(name)) or "_"
+        name = _begun("_", "_".join(word.lower() for word in words(name)) or "_")
     return single(name)
+
+
+def _begun(letter: str, name: str) -> str:
+    """Without its ``_`` a name such as ``_2D`` begins with a digit, which none of Python does."""
+    return name if f"{name}_".isidentifier() else letter + name
 
 
 def single(name: str) -> str:
@@ -77,13 +82,14 @@ def class_name(*parts: str) -> str:
             found += part
         else:
             found += "".join(word[:1].upper() + word[1:].lower() for word in words(part))
-    return safe(found or "_")
+    # No underscore in front: checkers would call the class private wherever it is imported.
+    return safe(_begun("N", found) if found else "Underscore")
 
 
 def constant(name: str) -> str:
     """A member of an enum: ``UPPER_SNAKE``, which nothing that enums have of their own is."""
     found = "_".join(word.upper() for word in words(unicodedata.normalize("NFKC", name)))
-    return safe(found or "_")
+    return safe(_begun("_", found or "_"))
 
 
 def spelt(name: str) -> str:

@@ -246,7 +246,7 @@ class Planner:
             wire = element.name or ""
             shown = self._renamed(*(f"{prefix}.{wire}" for prefix in prefixes))
             if shown is None:
-                shown = names.safe(names.member(wire), {"self"})
+                shown = names.safe(names.member(wire), {"self", owner})
                 if shown in self._classes:  # it would hide the class from the annotations
                     shown += "_"
             found.append(p.Field(wire, shown, self.shape(element.type, owner, wire)))

@@ -181,6 +181,41 @@ def keywords() -> s.ModuleDef:
     )
 
 
+def odd_names() -> s.ModuleDef:
+    """Names that begin with a digit behind their ``_``, or have letters without capitals and two
+    columns wide; keys called as what annotations are made of; namespaces that end as our imports.
+    """
+    kinds = {"str": t.STRING, "tuple": t.U8, "bytes": t.BYTES, "bool": t.BOOL, "_": t.U64}
+    keyed = [s.IndexDef(f"i{x}", None, BTREE, (x,)) for x in range(5)]
+    keyed += [s.IndexDef(f"i_{x}", f"{x}", BTREE, (0, 1)) for x in ("float", "list", "_2D", "索引")]
+    row = t.product(**kinds, _2D=t.U8, 名=t.option(t.Ref(1)), größe=t.STRING, A٣=t.U8, A1=t.U8)
+    one_line = dict.fromkeys("動名表形箱円", t.Ref(1))  # 88 letters in all, and some more columns
+    inner = definition(("T", t.product(x=t.U8)), tables=(table("rows", 0, 0),))
+    spaces = ("lib_t", "my_types", "sub_b", "_t", "_uuid", "y_tables", "str", "_2x")
+    return definition(
+        ("_1", row),
+        ("名", t.product(名=t.U32, 値=t.option(t.Ref(1)))),
+        ("Dim", t.sum_of(_2D=t.UNIT, _3D=t.UNIT)),
+        ("Shape", t.sum_of(_2D=t.Ref(2), _=t.UNIT, 円=t.Ref(1))),
+        ("A٣", t.product(_3=t.U8)),
+        ("A1", t.product(a=t.Array(t.product(_8=t.U8)))),
+        tables=(
+            s.TableDef("_2B", "_2B", 0, 4, tuple(keyed), tuple(
+                s.UniqueDef(f"u{x}", (x,)) for x in range(5)), public=True),
+            table("名", 1, 0), table("_", 4), table("a٣", 4), table("list", 5), table("db", 5),
+        ),
+        reducers=(
+            reducer("_1", _1=t.U8, _2A=t.Ref(2)), reducer("動", **one_line), reducer("名", 名=t.U8),
+            reducer("_", _=t.Ref(3), cls=t.U8, self=t.U8), reducer("conn"), reducer("tuple"),
+        ),
+        procedures=(
+            s.ProcedureDef("_9", "_9", t.product(_9=t.U8), t.product(_8=t.U8)),
+            s.ProcedureDef("bytes", "bytes", t.product(bytes=t.BYTES), t.Array(t.BYTES)),
+        ),
+        submodules=tuple(s.Submodule(x, inner) for x in spaces),
+    )  # fmt: skip
+
+
 def long_names() -> s.ModuleDef:
     """Names for which no line is wide enough, and more fields than a call had arguments once."""
     name, class_ = "a_name_" + "and_on_" * 12 + "x", "VeryLong" * 14
@@ -246,6 +281,7 @@ SCHEMAS = {
     "sdk_test": sdk_test.definition,
     "submodules": submodules,
     "long_names": long_names,
+    "odd_names": odd_names,
 }
 #: Those whose whole output stands in goldens.
 GOLDENS = ("chat", "empty", "every_nesting", "module_test", "keywords", "submodules")

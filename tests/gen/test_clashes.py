@@ -35,6 +35,9 @@ from tests.gen.schemas import definition, made, reducer, table
         ("ﬁ", ["ﬁ"], "fi", "Fi"),
         ("class", ["class"], "class", "Class"),
         ("None", ["None"], "none", "None_"),
+        ("_2D", ["2", "D"], "_2_d", "N2D"),
+        ("_2", ["2"], "_2", "N2"),
+        ("_", [], "_", "Underscore"),
     ],
 )  # fmt: skip
 def test_names(name: str, words: list[str], member: str, class_: str) -> None:
@@ -45,7 +48,15 @@ def test_names(name: str, words: list[str], member: str, class_: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "member"),
-    [("red", "RED"), ("darkGreen", "DARK_GREEN"), ("None", "NONE"), ("mro", "MRO"), ("U8", "U_8")],
+    [
+        ("red", "RED"),
+        ("darkGreen", "DARK_GREEN"),
+        ("None", "NONE"),
+        ("mro", "MRO"),
+        ("U8", "U_8"),
+        ("_2D", "_2_D"),
+        ("_", "_"),
+    ],
 )
 def test_members_of_enums(name: str, member: str) -> None:
     assert names.constant(name) == member

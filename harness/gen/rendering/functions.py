@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from harness.gen import plan as p
 from harness.gen.layout import call, docstring, file, guarded, quoted, render, union
 from harness.gen.rendering import submodules
-from harness.gen.rendering.spelling import BUILTINS, annotation, head, needed
+from harness.gen.rendering.spelling import BUILTINS, annotation, head, needed, uses
 from harness.gen.rendering.types import fields_class
 
 
@@ -31,9 +31,9 @@ def reducers(plan: p.Plan) -> str:
     if "@attrs." in body:
         other.append("import attrs")
     other.append("from harness.client import typed as _c")
-    if "_t." in body:
+    if uses(body, "_t"):
         other.append("from harness.client import types as _t")
-    local = ["from . import types as _types"] if "_types." in body else []
+    local = ["from . import types as _types"] if uses(body, "_types") else []
     local += submodules.local(submodules.imported("reducers", inner))
     return file(head(standard, other, local), blocks)
 
@@ -91,9 +91,9 @@ def procedures(plan: p.Plan) -> str:
     inner = submodules.with_any(plan, lambda x: x.procedures)
     body = guarded(_class("Procedures", "ProceduresBase", "procedure", methods, inner))
     ours = ["from harness.client import typed as _c"]
-    if "_t." in body:
+    if uses(body, "_t"):
         ours.append("from harness.client import types as _t")
-    local = ["from . import types as _types"] if "_types." in body else []
+    local = ["from . import types as _types"] if uses(body, "_types") else []
     local += submodules.local(submodules.imported("procedures", inner))
     standard = [*needed(body), "from typing import final"]
     return file(head(standard, ours, local), [body])

@@ -7,7 +7,7 @@ from harness.gen import plan as p
 from harness.gen.layout import Expr, Group, Pair, docstring, file, guarded, quoted, subscript
 from harness.gen.layout import render as text
 from harness.gen.rendering import submodules
-from harness.gen.rendering.spelling import annotation, head, needed, prefix_for
+from harness.gen.rendering.spelling import annotation, head, needed, prefix_for, uses
 from harness.wire import types as t
 
 
@@ -36,9 +36,9 @@ def render(plan: p.Plan) -> str:
     blocks.append(text(Group("Query(", tuple(given)), 0, "query: Final = "))
     body = "\n\n\n".join(blocks)
     ours = ["from harness.client import query as _q"]
-    if "_t." in body:
+    if uses(body, "_t"):
         ours.append("from harness.client import types as _t")
-    local = ["from . import types as _types"] if "_types." in body else []
+    local = ["from . import types as _types"] if uses(body, "_types") else []
     others = submodules.imported("queries", inner)
     local += submodules.local(["from ._schema import MODULE", *others])
     standard = [*needed(body), "from typing import Final, final"]

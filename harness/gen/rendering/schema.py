@@ -6,7 +6,7 @@ from harness.gen import plan as p
 from harness.gen.layout import Expr, Group, Pair, call, quoted, row, series
 from harness.gen.layout import render as text
 from harness.gen.rendering import submodules
-from harness.gen.rendering.spelling import described, field, head
+from harness.gen.rendering.spelling import described, field, head, uses
 
 
 def render(plan: p.Plan) -> str:
@@ -33,7 +33,7 @@ def render(plan: p.Plan) -> str:
     local = [
         f"from . import {name} as _{name}"
         for name in ("reducers", "tables", "types")
-        if f"_{name}." in body
+        if uses(body, f"_{name}")
     ]
     local += submodules.local(submodules.imported("_schema", inner, "MODULE"))
     return f"{head(['from harness.client import schema as _s'], local)}\n{body}\n"

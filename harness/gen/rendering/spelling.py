@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from harness.gen import plan as p
@@ -84,14 +85,19 @@ def prefix_for(names: Iterable[str]) -> str:
     return "_b." if BUILTINS.intersection(names) else ""
 
 
+def uses(text: str, alias: str) -> bool:
+    """Whether code has something of an import; names of the module in quotes may look like it."""
+    return re.search(rf"""(?<![\w.`'"]){alias}\.""", text) is not None
+
+
 def needed(bodies: str) -> list[str]:
     """The imports of the standard library that a text needs."""
     found = []
-    if "_b." in bodies:
+    if uses(bodies, "_b"):
         found.append("import builtins as _b")
-    if "_enum." in bodies:
+    if uses(bodies, "_enum"):
         found.append("import enum as _enum")
-    if "_uuid." in bodies:
+    if uses(bodies, "_uuid"):
         found.append("import uuid as _uuid")
     return found
 

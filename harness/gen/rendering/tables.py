@@ -7,7 +7,7 @@ from harness.gen import plan as p
 from harness.gen.layout import call, docstring, file, guarded, subscript
 from harness.gen.layout import render as text_of
 from harness.gen.rendering import submodules
-from harness.gen.rendering.spelling import annotation, head, needed, renamed
+from harness.gen.rendering.spelling import annotation, head, needed, prefix_for, renamed, uses
 
 _BASES = {"event table": "EventTable"}
 
@@ -26,7 +26,7 @@ def render(plan: p.Plan) -> str:
     blocks.append(guarded("\n".join(["@final", "class Tables(_c.TablesBase):", text, *doc])))
     body = "\n\n\n".join(blocks)
     ours = ["from harness.client import typed as _c"]
-    if "_t." in body:
+    if uses(body, "_t"):
         ours.append("from harness.client import types as _t")
     ours.sort()
     standard = needed(body)
@@ -50,20 +50,22 @@ def _handle(table: p.TableItem) -> str:
     }.get(table.kind, f"Rows of the {table.kind} ``{table.name}`` held in the client cache.")
     row = f"_types.{table.row.name}"
     lines = []
-    for column in table.unique:
-        field = table.row.fields[column]
-        key = annotation(field.shape, types="_types.")
-        kind = subscript("_c.UniqueIndex", row, key)
-        lines.append(text_of(kind, 4, f"{free_name(field.name)}: "))
-    for index in table.indexes:
-        kinds = [annotation(shape, types="_types.") for shape in index.shapes]
-        prefixes = " | ".join(f"tuple[{', '.join(kinds[: n + 1])}]" for n in range(len(kinds)))
-        accessor = free_name(index.accessor)
-        kind = subscript("_c.Index", row, kinds[0], prefixes)
-        lines.append(text_of(kind, 4, f"{accessor}: "))
     members = [
         (table.row.fields[x].wire, free_name(table.row.fields[x].name)) for x in table.unique
     ]
+    accessors = [free_name(x.accessor) for x in table.indexes]
+    builtins = prefix_for([*(name for _, name in members), *accessors])
+    for column, (_, name) in zip(table.unique, members, strict=True):
+        key = annotation(table.row.fields[column].shape, types="_types.", builtins=builtins)
+        kind = subscript("_c.UniqueIndex", row, key)
+        lines.append(text_of(kind, 4, f"{name}: "))
+    for accessor, index in zip(accessors, table.indexes, strict=True):
+        kinds = [annotation(x, types="_types.", builtins=builtins) for x in index.shapes]
+        prefixes = " | ".join(
+            f"{builtins}tuple[{', '.join(kinds[: n + 1])}]" for n in range(len(kinds))
+        )
+        kind = subscript("_c.Index", row, kinds[0], prefixes)
+        lines.append(text_of(kind, 4, f"{accessor}: "))
     notes = renamed(members)
     doc = docstring([said, "", *notes] if notes else [said])
     derived = call(table.handle, subscript(f"_c.{base}", row, '"EventContext"'))

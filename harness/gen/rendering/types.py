@@ -12,6 +12,7 @@ from harness.gen.rendering.spelling import (
     needed,
     prefix_for,
     renamed,
+    uses,
 )
 
 
@@ -34,7 +35,7 @@ def render(plan: p.Plan) -> str:
     if typing_names:
         standard.append(f"from typing import {', '.join(typing_names)}")
     other = ["import attrs"] if "@attrs." in body else []
-    if "_t." in body:
+    if uses(body, "_t"):
         other.append("from harness.client import types as _t")
     top = head(standard, other)
     return file(top, blocks)
