@@ -320,7 +320,12 @@ class _Checks(Problems):
         functions += [("view", x) for x in module.views]
         for place, (kind, function) in enumerate(functions):
             where = f"{kind} {function.name!r}"
-            self.identifier(where, function.name, f"function {place} of the schema")
+            at = f"function {place} of the schema"
+            self.identifier(where, function.name, at)
+            if function.accessor != function.name:  # the code has this one
+                self.identifier(
+                    f"{where}: its accessor {function.accessor!r}", function.accessor, at
+                )
             self.unique("parameter", (x.name for x in function.params.elements), where)
             for element in function.params.elements:
                 self.parts(where, element.type)

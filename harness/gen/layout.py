@@ -90,9 +90,9 @@ def render(expr: Expr, indent: int = 0, before: str = "", after: str = "") -> st
 
 
 def union(name: str, parts: Sequence[str]) -> str:
-    """``Name: TypeAlias = A | B``."""
+    """``Name: TypeAlias = A | B``; what is no union stays in one line, whatever its width."""
     line = f"{name}: TypeAlias = {' | '.join(parts)}"
-    if width(line) <= WIDTH:
+    if width(line) <= WIDTH or len(parts) == 1:
         return line
     inside = f"    {' | '.join(parts)}"
     if width(inside) > WIDTH:

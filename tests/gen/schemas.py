@@ -225,6 +225,10 @@ def long_names() -> s.ModuleDef:
         (f"{class_}Sum", t.sum_of(**{class_: t.UNIT, f"B{class_}": t.Ref(0), "C": t.U8})),
         (f"E{class_}", t.sum_of(**{class_: t.UNIT, f"b{class_}": t.UNIT})),
         ("Many", t.product(**many)),
+        # A type without a class is called by a name alone, and is written out behind it.
+        ("EitherOfTheTwoOrNothing", t.result(t.option(t.Ref(5)), t.Array(t.option(t.Ref(5))))),
+        ("OneOfThoseThatMightBe", t.product(x=t.U8)),
+        ("ManyOfThemOrNothing" * 3, t.Array(t.option(t.Ref(5)))),
         tables=(
             table(name, 0, 0, indexes=(s.IndexDef("i", f"{name}_idx", BTREE, (2, 0)),)),
             table("many", 3),

@@ -47,6 +47,12 @@ MODELS: list[tuple[s.ModuleDef, str]] = [
     (of(table('x"""\nimport os', 0)), "is not an identifier: '\"' at position 1"),
     (of(row=t.product(**{"a b": t.U8})), "field 'a b' is not an identifier: ' ' at position 1"),
     (of(reducers=(reducer("f", **{"x;": t.U8}),)), "parameter 'x;' is not an identifier"),
+    # What a client's code is called after is what the module calls it, not what the server does.
+    (of(reducers=(s.ReducerDef("f", "f(self,x=exec(bytes(9)))", t.UNIT),)),
+     "reducer 'f': its accessor 'f(self,x=exec(bytes(9)))' is not an identifier"),
+    (of(procedures=(s.ProcedureDef("f", "a;b", t.UNIT, t.U8),)), "its accessor 'a;b' is not an"),
+    (of(views=(s.ViewDef("f", 'a"b', 0, True, True, t.UNIT, t.Array(t.Ref(0))),)),
+     "view 'f': its accessor 'a\"b' is not an identifier"),
     (of(table("st_user", 0)), "names with st_ are reserved for system tables; rename it"),
     (of(table("user", 0), table("user", 0)), "table 'user': the name is taken by the table"),
     (of(row=t.Product((t.Element("a", t.U8), t.Element("a", t.U8)))),

@@ -64,12 +64,19 @@ def _block(plan: p.Plan, type_: p.NamedType) -> str:
             blocks = [_variant(plan, type_, variant) for variant in variants]
             return "\n\n\n".join([*blocks, union(name, [x.name for x in variants])])
         case p.AliasType(name, shape, _):
-            return union(name, _runtime(shape).split(" | "))
+            return union(name, _choices(annotation(shape)))
 
 
-def _runtime(shape: p.Shape) -> str:
-    """An annotation that is evaluated: names of classes are text, since they may stand below."""
-    return annotation(shape)
+def _choices(text: str) -> list[str]:
+    """What an annotation is a union of; one in brackets is a part of something."""
+    found = [""]
+    for part in text.split(" | "):
+        inside = found[-1].count("[") > found[-1].count("]")
+        if inside:
+            found[-1] += f" | {part}"
+        else:
+            found.append(part)
+    return found[1:]
 
 
 def _variant(plan: p.Plan, owner: p.SumType, variant: p.VariantType) -> str:
