@@ -37,6 +37,11 @@ def value_of(literal: Literal, type_: t.Type, sender: Identity, column: str) -> 
         raise SqlError(f"{literal.text!r} is no {name} for column {column!r}: {error}") from None
 
 
+def is_comparable(type_: t.Type) -> bool:
+    """Whether columns of this type can be compared at all."""
+    return type_ in _READERS
+
+
 def _integer(kind: t.Kind) -> Callable[[str], int]:
     bits, signed = t.INTEGERS[kind]
     least = -(1 << (bits - 1)) if signed else 0

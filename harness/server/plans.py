@@ -7,6 +7,7 @@ their partners by index. Results are bags: a row can stand in them several times
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from harness.errors import SqlError
 from harness.server import sql
-from harness.server.literals import value_of
+from harness.server.literals import is_comparable, value_of
 from harness.wire import codec
 from harness.wire import types as t
 from harness.wire.schema import ModuleDef, TableDef
@@ -406,8 +407,10 @@ def _conjuncts(where: sql.Condition | None) -> list[sql.Condition]:
 
 def _columns(condition: sql.Condition) -> Iterator[sql.ColumnRef]:
     match condition:
-        case sql.Compare():
-            yield condition.column
+        case sql.Compare(_, column, value):
+            yield column
+            if isinstance(value, sql.ColumnRef):
+                yield value
         case sql.And(parts) | sql.Or(parts):
             for part in parts:
                 yield from _columns(part)
@@ -418,7 +421,7 @@ def _columns(condition: sql.Condition) -> Iterator[sql.ColumnRef]:
 def _mentions_sender(condition: sql.Condition | None) -> bool:
     match condition:
         case sql.Compare():
-            return condition.value.kind == "sender"
+            return isinstance(condition.value, sql.Literal) and condition.value.kind == "sender"
         case sql.And(parts) | sql.Or(parts):
             return any(map(_mentions_sender, parts))
         case sql.Not(part):
@@ -467,6 +470,30 @@ def _pair_leaf(place: int, column: int, op: str, value: Any) -> Callable[[Any], 
     return lambda rows: test(rows[place])
 
 
+_SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+    ">=": operator.ge,
+}  # fmt: skip
+
+
+def _columns_test(
+    op: str, left: sql.ColumnRef, right: sql.ColumnRef, scope: _Scope, *, alone: bool
+) -> Callable[[Any], bool]:
+    """A test of two columns, of one row if it is ``alone``, or of the rows of a join."""
+    table, mine, number = _resolve(left, scope)
+    other, theirs, second = _resolve(right, scope)
+    types = table.types[number], other.types[second]
+    if types[0] != types[1] or not is_comparable(types[0]):
+        raise SqlError(
+            f"columns {left.name!r} and {right.name!r} cannot be compared: both have to be of one"
+            " type, and that is no list, option or type of the module's own"
+        )
+    sign = _SIGNS[op]
+    if alone:
+        return lambda row: bool(sign(row[number], row[second]))
+    return lambda rows: bool(sign(rows[mine][number], rows[theirs][second]))
+
+
 def _compile(
     condition: sql.Condition, scope: _Scope, sender: Identity, leaf: _Leaf
 ) -> Callable[[Any], bool]:
@@ -482,14 +509,16 @@ def _compile(
         case sql.Or(parts):
             tests = [_compile(part, scope, sender, leaf) for part in parts]
             return lambda rows: any(test(rows) for test in tests)
-        case sql.Compare(op, column, literal):
+        case sql.Compare(op, column, other):
+            if isinstance(other, sql.ColumnRef):
+                return _columns_test(op, column, other, scope, alone=leaf is _row_leaf)
             table, place, number = _resolve(column, scope)
-            value = value_of(literal, table.types[number], sender, column.name)
+            value = value_of(other, table.types[number], sender, column.name)
             return leaf(place, number, op, value)
 
 
 def _note_equality(side: Side, part: sql.Condition, sender: Identity) -> None:
-    if isinstance(part, sql.Compare) and part.op == "=":
+    if isinstance(part, sql.Compare) and part.op == "=" and isinstance(part.value, sql.Literal):
         column = side.table.column(part.column.name)
         type_ = side.table.types[column]
         side.equal[column] = value_of(part.value, type_, sender, part.column.name)

@@ -50,11 +50,11 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """``op`` is one of = <> < <= > >=."""
+    """``op`` is one of = <> < <= > >=; ``value`` may be another column."""
 
     op: str
     column: ColumnRef
-    value: Literal
+    value: Literal | ColumnRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +341,10 @@ class _Binder:
             raise SqlError(f"{tree.sql()!r} is not a condition that is supported")
         left, right = tree.this, tree.args["expression"]
         if isinstance(left, exp.Column):
-            return Compare(op, _column(left), self.literal(right))
+            is_column = isinstance(right, exp.Column)
+            return Compare(op, _column(left), _column(right) if is_column else self.literal(right))
+        if isinstance(left, exp.Boolean) and isinstance(right, exp.Boolean) and op in ("=", "<>"):
+            return Constant((left.this is right.this) is (op == "="))  # builders write TRUE = TRUE
         return Compare(_MIRRORED[op], _column(right), self.literal(left))
 
     def literal(self, tree: exp.Expression) -> Literal:
@@ -354,7 +357,7 @@ class _Binder:
                 return self.literal(tree.this).negated()
             case exp.Paren():
                 return self.literal(tree.this)
-        raise SqlError("comparisons are of a column with a literal value")
+        raise SqlError("comparisons are of a column with a literal value, or with a column")
 
 
 def _table(tree: exp.Expression) -> tuple[str, str]:

@@ -79,6 +79,9 @@ QUERIES = [
     "SELECT t.* FROM thing t JOIN owner o ON t.owner = o.id WHERE t.live OR o.level = 2",
     "SELECT a.* FROM thing a JOIN thing b ON a.owner = b.owner WHERE b.score = 1",
     "SELECT * FROM thing WHERE TRUE AND FALSE",
+    "SELECT * FROM thing WHERE score <= score AND NOT (score <> score)",
+    "SELECT t.* FROM thing t JOIN owner o ON t.owner = o.id WHERE t.score > o.level",
+    "SELECT o.* FROM thing t JOIN owner o ON t.owner = o.id WHERE t.score < o.level OR t.live",
 ]
 
 things = st.tuples(
@@ -176,6 +179,7 @@ REFUSED = [
     ("SELECT * FROM secret", "no such table: `secret`"),
     ("SELECT * FROM thing WHERE nothing = 1", "no column 'nothing'"),
     ("SELECT * FROM thing WHERE owner = 300", "outside 0 … 255"),
+    ("SELECT * FROM thing WHERE owner = score", "columns 'owner' and 'score' cannot be compared"),
     ("SELECT * FROM thing WHERE owner = 1.5", "not a whole number"),
     ("SELECT * FROM thing WHERE owner = 'x'", "is U8; 'x' is a string"),
     ("SELECT * FROM thing WHERE who = 0xabc", "expected 64"),

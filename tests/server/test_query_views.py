@@ -324,9 +324,9 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda ctx: ctx.from_.player.where(lambda p: p.level),
         "is no condition; write one such as u.level > 3",
     ),
-    "two columns": (
-        lambda ctx: ctx.from_.player.where(lambda p: p.level == p.id),
-        "comparisons are of a column with a literal value",
+    "columns of two types": (
+        lambda ctx: ctx.from_.player.where(lambda p: p.level == p.owner),
+        "columns 'owner' and 'level' cannot be compared: both have to be of one type",
     ),
     "a join without an index": (
         lambda ctx: ctx.from_.player.left_semijoin(ctx.from_.hit, lambda p, h: p.id == h.points),

@@ -70,6 +70,20 @@ ACCEPTED = [
             None,
         ),
     ),
+    # What the query builders write for columns of one table, and for `True`.
+    (
+        'DELETE FROM t WHERE ("t"."a" < "t"."b") AND (TRUE = TRUE) AND (FALSE = TRUE)',
+        sql.Delete(
+            "t",
+            And(
+                (
+                    Compare("<", column("a", "t"), column("b", "t")),
+                    sql.Constant(True),
+                    sql.Constant(False),
+                )
+            ),
+        ),
+    ),
     ("SELECT * FROM *", sql.SelectAll()),
     (
         "SELECT COUNT(*) AS n FROM t LIMIT 3",
@@ -105,7 +119,8 @@ REFUSED = [
     ("SELECT * FROM a LEFT JOIN b ON a.x = b.x", "only INNER JOIN"),
     ("SELECT * FROM a JOIN b ON a.x < b.x", "one equality"),
     ("SELECT * FROM a JOIN b ON a.x = b.x JOIN c ON a.x = c.x", "2 joins"),
-    ("SELECT * FROM t WHERE a = b", "with a literal"),
+    ("SELECT * FROM t WHERE 1 = 1", "expected a column"),
+    ("SELECT * FROM t WHERE a = b + 1", "with a literal value, or with a column"),
     ("SELECT * FROM t WHERE a + 1 = 2", "expected a column"),
     ("SELECT * FROM t WHERE a LIKE 'x'", "not a condition"),
     ("SELECT * FROM t WHERE a = ?", "no meaning"),
