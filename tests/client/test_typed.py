@@ -109,6 +109,27 @@ def test_other_threads_and_loops_wait_too() -> None:
         driver.soon(print)
 
 
+def test_who_waited_in_a_loop_that_has_ended_is_forgotten() -> None:
+    """What they left behind must not break the connection, whose thread it is that tells them."""
+
+    async def give_up(pending: Pending[str]) -> None:
+        waiting = asyncio.ensure_future(_get(pending))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    driver = Driver(at_once)
+    driver.in_a_thread()
+    try:
+        pending: Pending[str] = Pending(driver, "it")
+        asyncio.run(give_up(pending))
+        told: list[Any] = []
+        pending.then(told.append)
+        pending.set_result("here")
+        assert told == [Ok("here")]
+    finally:
+        driver.end()
+
+
 @pytest.mark.parametrize("asked", [False, True])
 def test_an_error_that_nobody_asks_for_is_logged(
     asked: bool, caplog: pytest.LogCaptureFixture
@@ -132,6 +153,8 @@ def test_a_driver_is_started_once() -> None:
     with pytest.raises(LocalProtocolError, match="started already"):
         driver.by_hand()
     driver.end()
+    with pytest.raises(LocalProtocolError, match="the connection has ended"):
+        driver.tick()
     with pytest.raises(LocalProtocolError, match="frame_tick"):
         Driver(at_once).tick()
 
@@ -185,6 +208,13 @@ def test_procedures_give_typed_values() -> None:
     asked.waiters[3].set_exception(InternalError("it broke"))
     with pytest.raises(InternalError, match="it broke"):
         calls[3].result()
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")])
+def test_what_is_no_time_is_said_before_anything_is_sent(timeout: float) -> None:
+    procedures = ProceduresBase(Connection(Asked()))  # type: ignore[arg-type]  # as much as is needed
+    with pytest.raises(ValueError, match="timeout is a number of seconds from 0 on, or None"):
+        procedures.with_options(timeout=timeout)
 
 
 def test_without_a_connection_a_call_is_an_error_at_once() -> None:

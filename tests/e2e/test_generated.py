@@ -186,6 +186,7 @@ def test_a_thread_of_its_own(bindings: ModuleType, place: Place) -> None:
         conn.reducers.send_message("three").result(PATIENCE_S)
         handle.unsubscribe().result(PATIENCE_S)
         assert "waiting here would keep the answer from coming" in str(wrong[0])
+        conn.disconnect()  # the end of `with` does it again
     assert not conn.is_active
     with pytest.raises(LocalProtocolError):
         conn.reducers.send_message("gone")

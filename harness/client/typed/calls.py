@@ -68,7 +68,12 @@ class _Functions:
             setattr(self, name, functions(connection))
 
     def with_options(self, *, timeout: float | None = None) -> Self:
-        """The same functions, whose calls fail with ``CallTimeout`` after so many seconds."""
+        """The same functions, whose calls fail with ``CallTimeout`` after so many seconds.
+
+        Raises ``ValueError`` for what is no time.
+        """
+        if timeout is not None and not timeout >= 0:  # NaN among them
+            raise ValueError(f"timeout is a number of seconds from 0 on, or None; not {timeout!r}")
         other = copy.copy(self)
         other._timeout_s = timeout
         for name in self._submodules:

@@ -298,9 +298,12 @@ class DbConnectionBase(Generic[Ctx]):
         await self._closed
 
     def disconnect(self) -> None:
-        """End the connection; returns at once, except in ``with``, which waits."""
+        """End the connection; returns at once, except in ``with``, which waits.
+
+        A second time does nothing.
+        """
         driver = self._driver
-        if self._client is None or driver.loop is None:
+        if self._client is None or driver.loop is None or driver.loop.is_closed():
             return
         if not driver.owns_loop:
             driver.soon(lambda: driver.run(self.close))

@@ -131,6 +131,8 @@ class Driver:
     def tick(self) -> None:
         """Handle what has come, and send what is to be sent; waits for nothing."""
         loop = self.loop
+        if loop is not None and loop.is_closed():
+            raise LocalProtocolError("the connection has ended; make another one")
         if loop is None or self._worker is not None or not self._own:
             raise LocalProtocolError("frame_tick() is for connections that frame_tick() began")
         if loop.is_running():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Generator
@@ -105,8 +106,11 @@ class Pending(Generic[T]):
                 if not waiter.done():
                     waiter.set_result(None)
 
-            own = loop is self._driver.loop
-            self.when_done(wake if own else lambda: loop.call_soon_threadsafe(wake))
+            def wake_there() -> None:
+                with contextlib.suppress(RuntimeError):  # its loop has ended: nobody waits
+                    loop.call_soon_threadsafe(wake)
+
+            self.when_done(wake if loop is self._driver.loop else wake_there)
             yield from waiter.__await__()
         return self._get()
 
