@@ -249,23 +249,42 @@ def field_names(class_: type[Any]) -> tuple[str, ...]:
 def is_plain(class_: type[Any], names: tuple[str, ...]) -> bool:
     """Whether making an instance does nothing but store exactly these fields.
 
-    A codec may then store them itself. Known for msgspec structs without ``__post_init__`` and for
-    dataclasses with the ``__init__`` that ``dataclass`` wrote; False for anything else.
+    A codec may then store them itself. Known for msgspec structs without ``__post_init__``, and for
+    dataclasses and classes of attrs with the ``__init__`` that was written for them; False for
+    anything else.
     """
     if hasattr(class_, "__post_init__") or getattr(class_, "__abstractmethods__", None):
         return False
     if type(class_) is type(msgspec.Struct):
         return bool(class_.__struct_fields__ == names)
-    if type(class_) is not type or "__dataclass_fields__" not in class_.__dict__:
+    if type(class_) is not type:
         return False
     if any("__new__" in base.__dict__ for base in class_.__mro__ if base is not object):
+        return False
+    code = getattr(class_.__dict__.get("__init__"), "__code__", None)
+    if code is None:
+        return False
+    if "__attrs_attrs__" in class_.__dict__:
+        return _is_plain_attrs(class_, names, code.co_filename)
+    if "__dataclass_fields__" not in class_.__dict__:
         return False
     fields = dataclasses.fields(class_)
     if tuple(field_.name for field_ in fields) != names or not all(f.init for f in fields):
         return False
-    code = getattr(class_.__dict__.get("__init__"), "__code__", None)
     # Not a hand-written one: ``dataclass`` makes its functions inside one of this name.
-    return code is not None and code.co_qualname.startswith("__create_fn__.<locals>.")
+    return bool(code.co_qualname.startswith("__create_fn__.<locals>."))
+
+
+def _is_plain_attrs(class_: type[Any], names: tuple[str, ...], written_in: str) -> bool:
+    hooks = ("__attrs_pre_init__", "__attrs_post_init__", "_attrs_cached_hash")
+    if any(hasattr(class_, hook) for hook in hooks):
+        return False
+    fields = class_.__attrs_attrs__
+    if tuple(field_.name for field_ in fields) != names:
+        return False
+    if any(not f.init or f.converter is not None or f.validator is not None for f in fields):
+        return False
+    return written_in.startswith("<attrs generated ")
 
 
 def least_size(type_: t.Type, typespace: t.Typespace) -> int:

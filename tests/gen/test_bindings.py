@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 import pytest
 
 from harness.bindings import bench
 from harness.cli import main
+from harness.gen.plan import ROW_CLASSES
 from harness.load.workloads import Item, item
 from harness.run import caching, codec_bench
 from harness.wire import codec
-from harness.wire.program import is_plain
+from harness.wire.program import SumBinding, field_names, is_plain
 from tests.gen import schemas
 
 EXAMPLES = "harness.module.examples"
@@ -67,3 +69,18 @@ def test_the_suites_measure_generated_rows_by_the_fast_path() -> None:
                                      "harness.wire.pycodec")  # fmt: skip
     assert made.decode_all(made.encode_all(rows)) == [bench.Item(*item(id)) for id in range(3)]
     assert caching.Bench(1).codec is made
+
+
+@pytest.mark.parametrize("row_class", ROW_CLASSES)
+def test_classes_of_every_kind_are_stored_without_their_init(
+    row_class: str, tmp_path: Path
+) -> None:
+    """Rows, variants, arguments: calling ``__init__`` for each takes several times as long."""
+    with schemas.imported(schemas.made(schemas.odd_names(), row_class), tmp_path) as bindings:
+        module = bindings.REMOTE_MODULE
+        found = [x.args for x in module.reducers]
+        for binding in module.codecs.bindings.values():
+            found += binding.classes if isinstance(binding, SumBinding) else [binding]
+        classes = [x for x in found if not issubclass(x, Enum)]
+        assert len(classes) > 20
+        assert [x for x in classes if not is_plain(x, field_names(x))] == []

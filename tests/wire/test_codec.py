@@ -12,6 +12,7 @@ import tracemalloc
 import uuid
 from typing import Any
 
+import attrs
 import msgspec
 import pytest
 
@@ -432,7 +433,31 @@ def test_a_class_that_does_more_than_store_is_called(implementation: Any) -> Non
         def __init__(self, id: int, hp: int, name: str) -> None:
             self.id, self.hp, self.name = id, hp, name.upper()
 
-    for class_ in (Checked, Handmade):
+    @attrs.define
+    class Converted:
+        id: int
+        hp: int
+        name: str = attrs.field(converter=str.upper)
+
+    @attrs.define
+    class Completed:
+        id: int
+        hp: int
+        name: str
+
+        def __attrs_post_init__(self) -> None:
+            self.name = self.name.upper()
+
+    @attrs.define(init=False)
+    class Attributes:
+        id: int
+        hp: int
+        name: str
+
+        def __init__(self, id: int, hp: int, name: str) -> None:
+            self.__attrs_init__(id, hp, name.upper())  # type: ignore[attr-defined]  # made by attrs
+
+    for class_ in (Checked, Handmade, Converted, Completed, Attributes):
         codec = make(implementation, t.Ref(0), SPACE, {0: class_})
         assert codec.decode(codec.encode((1, 2, "bob"))).name == "BOB"
         assert not program.is_plain(class_, ("id", "hp", "name"))
