@@ -76,6 +76,8 @@ class Planner:
         self._classes: dict[str, str] = {}
         self._products: dict[str, p.ProductType] = {}
         self._by_name: dict[str, p.NamedType] = {}
+        #: Functions that no client calls; V9 does not say that they are private.
+        self._scheduled = {x.schedule.function for x in module.tables if x.schedule is not None}
         self._row_tables: dict[int, list[s.TableDef]] = {}
         for table in module.tables:
             self._row_tables.setdefault(table.row, []).append(table)
@@ -469,9 +471,8 @@ class Planner:
 
     def _reducers(self) -> None:
         pairs = []
-        scheduled = {x.schedule.function for x in self.module.tables if x.schedule is not None}
         for reducer in self.module.reducers:
-            if reducer.lifecycle is not None or reducer.private or reducer.name in scheduled:
+            if reducer.lifecycle is not None or reducer.private or reducer.name in self._scheduled:
                 continue
             source = reducer.accessor
             name = self._renamed(f"reducer:{source}") or self._free(source, "with_options")
@@ -494,7 +495,7 @@ class Planner:
     def _procedures(self) -> None:
         pairs = []
         for procedure in sorted(self.module.procedures, key=lambda x: x.name):
-            if procedure.private:
+            if procedure.private or procedure.name in self._scheduled:
                 continue
             source = procedure.accessor
             name = self._renamed(f"procedure:{source}") or self._free(source, "with_options")

@@ -226,5 +226,27 @@ def test_private_tables_are_skipped_and_named() -> None:
     assert "indexed_table: IndexedTableTable" in everything.files["tables.py"]
 
 
+@pytest.mark.parametrize("form", [schemas.v9, schemas.v10])
+def test_what_is_scheduled_is_called_by_no_client(form: Any) -> None:
+    """Reducers and procedures; of the two forms V10 alone says that they are private."""
+    row = t.product(scheduled_id=t.U64, scheduled_at=t.SCHEDULE_AT)
+    timers = [
+        table(x, 0, 0, public=False, schedule=s.ScheduleDef(f"{x}_sched", x, 1, f"on_{x}"))
+        for x in ("a", "b")
+    ]
+    takes = t.product(timer=t.Ref(0))
+    module = definition(
+        ("Timer", row), tables=tuple(timers),
+        reducers=(s.ReducerDef("on_a", "on_a", takes, private=True), reducer("go")),
+        procedures=(
+            s.ProcedureDef("on_b", "on_b", takes, t.UNIT, private=True),
+            s.ProcedureDef("ask", "ask", t.UNIT, t.U8),
+        ),
+    )  # fmt: skip
+    found = package(form(module))
+    assert (found.reducers, found.procedures) == (1, 1)
+    assert "on_" not in found.files["reducers.py"] + found.files["procedures.py"]
+
+
 def test_options_have_their_defaults() -> None:
     assert Options() == Options("msgspec", False, {})
