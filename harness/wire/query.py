@@ -337,10 +337,21 @@ def literal(value: object, type_: t.Type, where: str) -> str:
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
     if isinstance(value, Timestamp):
-        return f"'{value.to_datetime().strftime('%Y-%m-%dT%H:%M:%S.%fZ')}'"
+        return _instant(value, where)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{where}: SQL has no literal for {value!r}")
     return repr(value)
+
+
+def _instant(value: Timestamp, where: str) -> str:
+    try:
+        when = value.to_datetime()
+    except OverflowError:
+        raise ValueError(
+            f"{where}: SQL has no literal for {value!r}, which is outside of the years 1 to 9999"
+        ) from None
+    # Not strftime: its %Y has no zeros in front of early years.
+    return f"'{when.replace(tzinfo=None).isoformat(timespec='microseconds')}Z'"
 
 
 _KINDS: dict[t.Type, Any] = {

@@ -60,6 +60,8 @@ WHERE = 'SELECT * FROM "user" WHERE '
         (lambda u: u.raw == b"\x00\xff", '"user"."raw" = 0x00ff'),
         (lambda u: u.at > Timestamp(1_500_000),
          "\"user\".\"at\" > '1970-01-01T00:00:01.500000Z'"),
+        (lambda u: u.at == Timestamp(-40 * 10**15),
+         "\"user\".\"at\" = '0702-06-15T00:53:20.000000Z'"),
     ],
 )  # fmt: skip
 def test_conditions(condition: Any, sql: str) -> None:
@@ -118,9 +120,11 @@ def test_what_is_no_condition(wrong: Any, said: str) -> None:
         query.user.where(wrong)
 
 
-def test_what_is_no_number_of_sql() -> None:
+def test_what_sql_has_no_literal_for() -> None:
     with pytest.raises(ValueError, match="SQL has no literal for nan"):
         query.user.where(lambda u: u.ratio == float("nan"))
+    with pytest.raises(ValueError, match="outside of the years 1 to 9999"):
+        query.user.where(lambda u: u.at < Timestamp((1 << 63) - 1))
 
 
 def test_what_cannot_be_joined() -> None:
