@@ -31,7 +31,8 @@ EXPORTS = frozenset(
 )
 #: Files of a package, and what stands at its top beside the types: no submodule's package is that.
 _NOT_PACKAGES = frozenset(
-    {"_schema", "procedures", "queries", "query", "reducers", "tables", "types", "with_options"}
+    {"_schema", "final", "procedures", "queries", "query", "reducers", "tables", "types"}
+    | {"with_options"}
 )
 #: What objects that have tables and functions as attributes have of their own.
 _OF_BASES = frozenset(
@@ -248,7 +249,8 @@ class Planner:
             wire = element.name or ""
             shown = self._renamed(*(f"{prefix}.{wire}" for prefix in prefixes))
             if shown is None:
-                shown = names.safe(names.member(wire), {"self", owner})
+                # To ``dataclass`` a field ``mro`` would have a default, which all classes have.
+                shown = names.safe(names.member(wire), {"self", "mro", owner})
                 if shown in self._classes:  # it would hide the class from the annotations
                     shown += "_"
             found.append(p.Field(wire, shown, self.shape(element.type, owner, wire)))
@@ -417,8 +419,10 @@ class Planner:
 
     def _row(self, index: int) -> p.ProductType | None:
         """The class of rows; None if a problem was told already."""
-        name = self._names.get(self._place(index))
-        return None if name is None else self._products.get(name)
+        place = self._place(index)
+        found = self._products.get(self._names.get(place, ""))
+        # Of two types with one name, which is a problem, the other may have taken its place.
+        return found if found is not None and found.source == self._sources[place] else None
 
     def _view(self, view: s.ViewDef) -> p.TableItem | None:
         index = self.module.view_row(view)

@@ -197,7 +197,7 @@ def odd_names() -> s.ModuleDef:
         ("名", t.product(名=t.U32, 値=t.option(t.Ref(1)))),
         ("Dim", t.sum_of(_2D=t.UNIT, _3D=t.UNIT)),
         ("Shape", t.sum_of(_2D=t.Ref(2), _=t.UNIT, 円=t.Ref(1))),
-        ("A٣", t.product(_3=t.U8)),
+        ("A٣", t.product(mro=t.U8, _3=t.U8)),
         ("A1", t.product(a=t.Array(t.product(_8=t.U8)))),
         tables=(
             s.TableDef("_2B", "_2B", 0, 4, tuple(keyed), tuple(

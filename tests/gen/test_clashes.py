@@ -78,6 +78,8 @@ CLASHES: list[tuple[s.ModuleDef, str]] = [
     (rows("class", "class_"), "the columns 'class' and 'class_' would both be"),
     (types("Foo_Bar", "FooBar"), "would both be the class 'FooBar'"),
     (types("foo", "Foo"), "would both be the class 'Foo'"),
+    (definition(("foo", t.product(a=t.U8, b=t.U8)), ("Foo", t.product(a=t.U8)),
+                tables=(table("r", 0, 0), table("q", 0, 1))), "would both be the class 'Foo'"),
     (types("Foo", "FOO"), "the types 'Foo' and 'FOO' differ in capitals alone"),
     (definition(("Tree", t.sum_of(Leaf=t.U8, Node=t.UNIT)), ("TreeLeaf", t.product(x=t.U8))),
      "the variant 'Leaf' of type 'Tree' and type 'TreeLeaf' would both be the class 'TreeLeaf'"),

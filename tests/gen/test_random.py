@@ -26,6 +26,7 @@ WORDS = [
     "a", "b", "A", "id", "ID", "class", "None", "self", "str", "list", "_t", "__x", "user", "User",
     "Foo", "foo_bar", "FooBar", "count", "iter", "Event", "größe", "名", "x1", "x_1", "Reducer",
     "_1", "_2D", "_", "x٣", "X2", "X٣", "名1", "bytes", "tuple", "types", "_uuid", "x_t",
+    "final", "mro",
 ]  # fmt: skip
 NAMES = st.sampled_from(WORDS)
 #: Names that are none, rarely: each of them makes the schema invalid.

@@ -202,7 +202,7 @@ def test_a_reducer_may_have_the_name_of_a_submodule_without_any() -> None:
     ("namespace", "folder"),
     [("lib", "lib"), ("authLib", "auth_lib"), ("class", "class_"), ("types", "types_"),
      ("query", "query_"), ("_schema", "_schema_"), ("with_options", "with_options_"),
-     ("_cols", "_cols_"), ("match", "match"), ("Lib2", "lib_2")],
+     ("_cols", "_cols_"), ("final", "final_"), ("match", "match"), ("Lib2", "lib_2")],
 )  # fmt: skip
 def test_folders_of_submodules(namespace: str, folder: str, tmp_path: Path) -> None:
     found = made(holding(namespace))
