@@ -116,7 +116,7 @@ class Outgoing:
             if found.status in (301, 302, 303) and method not in ("GET", "HEAD"):
                 method, body = "GET", b""
                 headers = [x for x in headers if not x[0].lower().startswith("content-")]
-            before, target = target, Target.of(urljoin(target.url, location))
+            before, target = target, target.leading_to(location)
             if target.origin != before.origin:  # what was meant for one is not told another
                 headers = [x for x in headers if x[0].lower() not in _SECRET]
         raise HttpError(f"{target.origin} redirects more than {REDIRECTS} times")
@@ -221,9 +221,16 @@ _PATH, _QUERY = "/%:@!$&'()*+,;=~-._", "/%:@!$&'()*+,;=~-._?"
 
 
 def _checked(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    for name, _ in headers:
+    for name, value in headers:
         if name.lower() in _RESERVED:
             raise HttpError(f"the header {name!r} is made by the server; leave it out")
+        try:
+            h11.Request(method="GET", target="/", headers=[("Host", ""), (name, value)])
+        except (h11.LocalProtocolError, UnicodeEncodeError):  # both show the value, maybe a secret
+            raise HttpError(
+                f"the header {name[:40]!r} cannot be sent: a name is ASCII letters, digits and -, "
+                "a value is ASCII in one line, without spaces around it"
+            ) from None
     return list(headers)
 
 
@@ -242,6 +249,14 @@ class Target:
     def origin(self) -> str:
         return f"{'https' if self.is_tls else 'http'}://{self.authority}"
 
+    def leading_to(self, location: str) -> Target:
+        """Where an answer sends on to. Raises ``HttpError`` as ``of`` does."""
+        try:
+            url = urljoin(self.url, location)
+        except ValueError:
+            raise HttpError(f"{self.origin} redirects to what is not a URL") from None
+        return Target.of(url)
+
     @classmethod
     def of(cls, url: str) -> Target:
         """Raises ``HttpError`` for what cannot be asked."""
@@ -251,10 +266,10 @@ class Target:
             parts = urlsplit(url)
             scheme, port = parts.scheme, parts.port
             host = (parts.hostname or "").encode("idna").decode()
-        except ValueError as error:  # and UnicodeError, which is one
-            raise HttpError(f"not a URL: {error}") from None
+        except ValueError:  # and UnicodeError; its text may have a part of a password
+            raise HttpError("not a URL: its host or its port cannot be read") from None
         if scheme not in ("http", "https") or not host:
-            raise HttpError(f"a URL begins with http:// or https:// and a host, not {url[:40]!r}")
+            raise HttpError("a URL begins with http:// or https:// and a host")
         if parts.username is not None:
             raise HttpError("a URL with a user or password is not sent; use a header Authorization")
         is_tls = scheme == "https"
