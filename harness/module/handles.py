@@ -6,7 +6,7 @@ nothing until it is given back to ``update``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -208,9 +208,15 @@ class TableHandle(Generic[R]):
 
     def __getattr__(self, name: str) -> Part[R]:
         known = [x for x in vars(self) if not x.startswith("_")]
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"the table has no column, index or method {name!r}{hint}")
+        raise AttributeError(
+            f"the table has no column, index or method {name!r}{hint(name, known)}"
+        )
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """How a sentence about a name that is not there ends: with the one that may be meant."""
+    near = get_close_matches(name, list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def only_table(row: type[Any], by_row: dict[type[Any], list[str]], place: str) -> str:
@@ -245,6 +251,5 @@ class Db:
         return self._tables[only_table(row, self._by_row, "db")]
 
     def __getattr__(self, name: str) -> TableHandle[Any]:
-        near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"there is no table {name!r}{hint}")
+        known = self.__dict__.get("_tables", ())
+        raise AttributeError(f"there is no table {name!r}{hint(name, known)}")

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from harness.errors import SchemaError
-from harness.module.handles import only_table
+from harness.module.handles import hint, only_table
 from harness.wire import query as q
 
 _Made: TypeAlias = "q.Query[Any, Columns] | q.Semijoin[Any, Columns]"
@@ -35,7 +34,7 @@ class Columns:
 
     def __getattr__(self, name: str) -> Any:
         known = [x for x in vars(self) if x != "_of"]
-        raise AttributeError(f"table {self._of!r} has no column {name!r}{_hint(name, known)}")
+        raise AttributeError(f"table {self._of!r} has no column {name!r}{hint(name, known)}")
 
 
 class Query(Generic[R]):
@@ -119,7 +118,7 @@ class From:
         sources = self.__dict__.get("_sources", {})
         source = sources.get(name)
         if source is None:
-            raise AttributeError(f"there is no table {name!r}{_hint(name, list(sources))}")
+            raise AttributeError(f"there is no table {name!r}{hint(name, sources)}")
         if source.event:
             raise SchemaError(
                 f"table {source.name!r} has event rows, which are never kept: no view can query it"
@@ -127,8 +126,3 @@ class From:
         columns = Columns(source.name, source.columns())
         made: q.Query[Any, Columns] = q.Query(source.name, columns)
         return self.__dict__.setdefault(name, Query(source.row, made))
-
-
-def _hint(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -8,10 +8,9 @@ on every row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeVar
 
-from harness.module.handles import IndexHandle, Store, TableHandle, Unique, only_table
+from harness.module.handles import IndexHandle, Store, TableHandle, Unique, hint, only_table
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -117,9 +116,8 @@ class ReadDb:
         return self._tables[only_table(row, self._by_row, "db")]
 
     def __getattr__(self, name: str) -> ReadTable[Any]:
-        near = get_close_matches(name, list(self.__dict__.get("_tables", ())), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"there is no table {name!r}{hint}")
+        known = self.__dict__.get("_tables", ())
+        raise AttributeError(f"there is no table {name!r}{hint(name, known)}")
 
 
 _WRITES = frozenset(
@@ -132,6 +130,4 @@ def _refusal(name: str, *known: str) -> str:
         return f"a view only reads: it cannot {name.replace('_', ' ')}"
     if name == "iter":
         return "a view cannot go through a whole table: use find, filter or count"
-    near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"a view finds no {name!r} here{hint}"
+    return f"a view finds no {name!r} here{hint(name, known)}"
