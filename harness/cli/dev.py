@@ -172,13 +172,13 @@ def _steps(
     deleting: str, agreed_to: str, skip_publish: bool, skip_generate: bool,
 ) -> list[Step]:  # fmt: skip
     from harness.cli.dev_loop import Step
-    from harness.client.publishing import is_local
+    from harness.client import servers
 
     root = str(project.root)
     steps = [Step("build", ("--native", "-p", root))]
     if not skip_publish:
         how = [f"--delete-data={deleting}", *([f"--yes={agreed_to}"] if agreed_to else [])]
-        if is_local(place.uri):
+        if servers.is_local(place.uri):
             how.append("--break-clients")  # its own client is started anew after each change
         if where.anonymous:
             how.append("--anonymous")

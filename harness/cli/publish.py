@@ -223,7 +223,7 @@ def _source(
 
 def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
     from harness.cli import confirming
-    from harness.client import publishing
+    from harness.client import publishing, servers
 
     source.check()
     # It is often started by the line before this one, and not there yet.
@@ -246,7 +246,7 @@ def _publish_one(target: Target, source: Source, wishes: Wishes) -> int:
         kind, data = source.program(target.uri)
     else:
         data = source.data
-    if not publishing.is_local(target.uri):
+    if not servers.is_local(target.uri):
         question = f"Publish {target.name} to {target.uri}, which is not on this machine"
         if not confirming.agreed(question, wishes.agrees("remote"), "-y"):
             return 1

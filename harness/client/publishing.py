@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from harness.client.credentials import Credential
 from harness.client.http import Http
+from harness.client.servers import is_local
 from harness.errors import CallError, ConnectError, HarnessError, PlanError, RemoteProtocolError
 
 #: How long a server may take to answer at all, in seconds.
@@ -96,17 +96,6 @@ def _how_to_start(uri: str) -> str:
     place = urlsplit(uri).netloc
     listen = "" if place in ("127.0.0.1:3000", "localhost:3000") else f" --listen {place}"
     return f" (`harness start{listen}`)"
-
-
-def is_local(uri: str) -> bool:
-    """Whether a server is on this machine, by its address."""
-    host = urlsplit(uri).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def new_identity(uri: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from harness.errors import PlanError
@@ -37,3 +38,14 @@ def server_uri(named: str) -> str:
     if port is not None and port != {"http": 80, "https": 443}[scheme]:
         shown += f":{port}"
     return f"{scheme}://{shown}{parts.path}".rstrip("/")
+
+
+def is_local(uri: str) -> bool:
+    """Whether a server is on this machine, by its address."""
+    host = urlsplit(uri).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import urllib.error
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from harness.client.servers import is_local
 from harness.errors import PlanError, TargetError
 from harness.measure.environment import file_sha256
 from harness.records import Target
@@ -121,12 +121,7 @@ class Remote:
     def _listener(self) -> int | None:
         """The pid that listens on this port of this machine, if it may be seen."""
         parts = urlsplit(self.uri)
-        host = parts.hostname or ""
-        try:
-            local = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            local = host == "localhost"
-        if not local:
+        if not is_local(self.uri):
             return None
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:

@@ -14,7 +14,7 @@ import pytest
 from harness.cli import main
 from harness.cli.sources import CORE
 from harness.client import credentials, publishing
-from harness.client.publishing import is_local
+from harness.client.servers import is_local
 from tests.cli.scripted import DATABASE, TOKEN, Answer, Scripted, scripted, success
 
 WASM = CORE + b"rest"
@@ -213,7 +213,7 @@ def test_another_machine_is_asked_about(
     answer: str | None, words: list[str], code: int, server: Scripted,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("harness.client.publishing.is_local", lambda uri: False)
+    monkeypatch.setattr("harness.client.servers.is_local", lambda uri: False)
     monkeypatch.setattr(sys, "stdin", io.StringIO() if answer is None else Terminal(answer))
     found, _, err = say(capsys, "chat", "-b", "chat.wasm", "-s", server.uri, *words)
     assert found == code
