@@ -13,6 +13,7 @@ from harness.cli import generate_source as sources
 from harness.cli import official
 from harness.cli.asking import Where, options
 from harness.errors import SchemaError
+from harness.project.entries import FORMATTERS, ROW_CLASSES
 
 if TYPE_CHECKING:
     from harness.cli.generate_plan import Target
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Names of the language that this command writes itself, in small letters.
 PYTHON = frozenset({"python", "py"})
-_ROW_CLASSES = ("msgspec", "dataclass", "attrs")
-_FORMATS = ("auto", "black", "autopep8", "ruff", "none")
 
 
 @click.command(context_settings={"max_content_width": 96})
@@ -41,10 +40,10 @@ _FORMATS = ("auto", "black", "autopep8", "ruff", "none")
 @click.option("--module-def", metavar="FILE",
               help="A module definition in JSON, V9 or V10; - is the standard input.")  # fmt: skip
 @click.option("--database", "named", metavar="NAME", help="A database that runs.")
-@click.option("--row-class", type=click.Choice(_ROW_CLASSES),
+@click.option("--row-class", type=click.Choice(ROW_CLASSES),
               help="What rows are instances of; msgspec without.")  # fmt: skip
 @click.option("--include-private", is_flag=True, default=None, help="Private tables as well.")
-@click.option("--format", "formatter", type=click.Choice(_FORMATS),
+@click.option("--format", "formatter", type=click.Choice(FORMATTERS),
               help="Run it, and isort; auto, as without: what is installed.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if something would change.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would change.")

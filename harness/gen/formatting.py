@@ -18,7 +18,6 @@ from pathlib import Path
 from harness.errors import PlanError
 from harness.gen.layout import WIDTH
 
-CHOICES = ("auto", "black", "autopep8", "ruff", "none")
 #: More characters than these, in all, are not formatted unless a tool is named: black takes a
 #: second for them.
 AUTO_LIMIT = 150_000

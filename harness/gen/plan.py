@@ -7,9 +7,6 @@ from typing import TypeAlias
 
 from harness.wire import types as t
 
-#: What rows are instances of.
-ROW_CLASSES = ("msgspec", "dataclass", "attrs")
-
 
 @dataclass(frozen=True, slots=True)
 class Named:

@@ -25,10 +25,10 @@ _KEYS: Mapping[str, type] = {
     **dict.fromkeys(SOURCES, str), "module-def": str, "server": str, "database": str,
     "language": str,
 }  # fmt: skip
-_CHOICES = {
-    "row-class": ("msgspec", "dataclass", "attrs"),
-    "format": ("auto", "black", "autopep8", "ruff", "none"),
-}
+#: What rows can be instances of, and who can format what is written.
+ROW_CLASSES = ("msgspec", "dataclass", "attrs")
+FORMATTERS = ("auto", "black", "autopep8", "ruff", "none")
+_CHOICES = {"row-class": ROW_CLASSES, "format": FORMATTERS}
 #: Whatever of these an entry has, it has one: a server and its database are one.
 _SOURCES = (*SOURCES, "module-def")
 _PYTHON_KEYS = ("generate", "dev")

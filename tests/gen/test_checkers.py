@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.gen.plan import ROW_CLASSES
+from harness.project.entries import ROW_CLASSES
 from tests.gen import schemas
 
 #: All packages of one kind of row lie beside each other and are checked together.

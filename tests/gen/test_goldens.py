@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.gen.generating import package
-from harness.gen.plan import ROW_CLASSES
+from harness.project.entries import ROW_CLASSES
 from tests.gen import schemas
 
 FOLDER = Path(__file__).parent / "goldens"

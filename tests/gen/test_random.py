@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from harness.errors import SchemaError
 from harness.gen.generating import package
-from harness.gen.plan import ROW_CLASSES
 from harness.gen.planning import Options
 from harness.gen.reading import read_text
+from harness.project.entries import ROW_CLASSES
 from harness.wire import schema as s
 from harness.wire import types as t
 from tests.gen import schemas

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from harness.gen.generating import package
-from harness.gen.plan import ROW_CLASSES
 from harness.gen.planning import Options
 from harness.module import compiler, load
+from harness.project.entries import ROW_CLASSES
 from harness.targets.standalone import Standalone
 from harness.wire import types as t
 from harness.wire import values as v
