@@ -77,7 +77,7 @@ def tool_settings(root: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise PlanError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of numbers and depths beyond measure, too
         raise PlanError(f"{path} is not valid TOML: {error}") from None
     tool = found.get("tool", {})
     settings = tool.get("harness", {}) if isinstance(tool, dict) else {}

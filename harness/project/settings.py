@@ -79,7 +79,7 @@ def load(path: Path | None = None) -> Settings:
         return Settings(path)
     except OSError as error:
         raise PlanError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of numbers and depths beyond measure, too
         # A parser's words have places, not what stands there: the file holds a token.
         raise PlanError(f"{path} is not valid TOML: {error}") from None
     entries = found.get("server_configs") or []

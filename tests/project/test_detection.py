@@ -111,6 +111,7 @@ def test_setup_py_alone_is_enough(tmp_path: Path) -> None:
         ([], '[tool.harness]\ndatabase = ""', "database in [tool.harness] is a text, not ''"),
         ([], "[tool]\nharness = 1", "tool.harness is not a table"),
         ([], "= 1", "pyproject.toml is not valid TOML: "),
+        ([], "x = " + "1" * 5000, "pyproject.toml is not valid TOML: "),
     ],
 )  # fmt: skip
 def test_what_is_no_project_of_ours(files: list[str], toml: str, said: str, tmp_path: Path) -> None:
