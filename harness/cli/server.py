@@ -21,6 +21,12 @@ def server() -> None:
     Nicknames stand in the official command's cli.toml. Installed servers (spacetimedb-standalone)
     are built with cargo into the user's cache, known by their VERSION and measured with `harness
     run --target standalone:VERSION`.
+
+    \b
+    Exit codes:
+      0  done
+      1  not done; told in one sentence
+      2  the command line was not understood
     """
 
 
@@ -98,7 +104,9 @@ def remove(name: str, yes: bool) -> None:
 @click.argument("server", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def ping(server: str | None, as_json: bool) -> int:
-    """Ask whether a SERVER answers, and what it is: a nickname, a host or a URI; `local` without.
+    """Ask whether a SERVER answers, and what it is.
+
+    It is a nickname, a host or a URI; without it, the default server is asked.
 
     \b
     Exit codes:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli.arguments import Command, given
 from harness.errors import PlanError
-
-if TYPE_CHECKING:
-    pass
 
 _NO_FINGERPRINT = click.option(
     "--no-fingerprint", is_flag=True, help="Do not ask the server for its public key."
