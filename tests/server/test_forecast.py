@@ -120,6 +120,13 @@ def test_an_update_does_what_was_told(how: str, full: bool, tmp_path: Path) -> N
         old.succeed(new, program="").close()
 
 
+def test_a_column_that_counts_no_more(tmp_path: Path) -> None:
+    counting = OLD.replace("column(primary_key", "auto_inc(primary_key")
+    old = module(tmp_path / "old.py", counting).definition()
+    found = forecast(old, module(tmp_path / "new.py", OLD).definition(), lambda table: 0)
+    assert found.steps == ("table 'item': column 'id' does not count by itself any more",)
+
+
 def test_a_schedule_that_calls_another(tmp_path: Path) -> None:
     old = module(tmp_path / "old.py", HEAD + TIMER.format("tick")).definition()
     new = module(tmp_path / "new.py", HEAD + TIMER.format("tock")).definition()
