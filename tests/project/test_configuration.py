@@ -204,7 +204,8 @@ def test_settings_of_somebody(tmp_path: Path) -> None:
     ("text", "said"),
     [("= 1", "is not valid TOML"), ("x = " + "1" * 5000, "is not valid TOML"),
      ("x = " + "[" * 5000, "is not valid TOML"),
-     ("default_server = 1", "default_server is a text"), ("server_configs = [1]", "server_configs is a list of tables")],
+     ("default_server = 1", "default_server is a text"),
+     ("server_configs = [1]", "server_configs is a list of tables")],
 )  # fmt: skip
 def test_settings_that_are_wrong(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "cli.toml"

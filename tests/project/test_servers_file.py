@@ -166,3 +166,13 @@ def test_files_that_are_left_alone(
     with pytest.raises(error, match=said):
         servers_file.remove(servers_file.find("a", path), path)
     assert path.read_text() == text
+
+
+def test_entries_that_are_no_tables_of_their_own_are_left_alone(path: Path) -> None:
+    """The official tool would not know a list on one line again."""
+    text = 'server_configs = [{nickname = "a", host = "b:1", protocol = "http"}]\n'
+    path.write_text(text)
+    found = servers_file.find("a", path)
+    with pytest.raises(StoreError, match="without loss; edit it by hand"):
+        servers_file.replace(found, replace(found, nickname="c"), path)
+    assert path.read_text() == text

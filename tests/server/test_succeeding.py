@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from harness.server.compatibility import broken
 from harness.server.database import Database, OutcomeKind
 from harness.server.hub import Hub
 from harness.server.journal import Journal
+from harness.wire import types as t
 from harness.wire import v2
+from harness.wire.schema import ProcedureDef, ViewDef
 from tests.server.databases import ALICE, call, open_database, rows
 from tests.server.peers import NOW, PeerV2
 from tests.server.test_migration import FOLLOWED, REFUSED, _module, _thing
@@ -210,3 +213,27 @@ def test_clients_stay_where_all_that_they_know_is_still_there(
     old, new = shop().definition(), shop(**changes).definition()
     assert (not broken(old, new)) is stays
     assert broken(new, new) == []
+
+
+ASK = ProcedureDef("ask", "ask", t.Product(()), t.UNIT)
+ALL = ViewDef("all", "all", 0, True, True, t.Product(()), t.Array(t.UNIT))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (ASK, replace(ASK, private=True), "procedure 'ask' takes, gives or allows something else"),
+        (ASK, replace(ASK, returns=t.BOOL), "procedure 'ask' takes, gives or allows"),
+        (ALL, replace(ALL, public=False), "view 'all' takes, gives or allows something else"),
+        (ALL, replace(ALL, anonymous=False), "view 'all' takes, gives or allows"),
+        (ALL, replace(ALL, primary_key=("id",)), "view 'all' takes, gives or allows"),
+        (ALL, replace(ALL, index=7), None),
+    ],
+)
+def test_procedures_and_views_that_clients_know(
+    old: ProcedureDef | ViewDef, new: ProcedureDef | ViewDef, reason: str | None
+) -> None:
+    place = "procedures" if old is ASK else "views"
+    before, after = (replace(shop().definition(), **{place: (x,)}) for x in (old, new))
+    found = broken(before, after)
+    assert (reason is None and found == []) or (reason is not None and reason in found[0])
