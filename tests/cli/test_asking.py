@@ -18,6 +18,7 @@ from harness.cli.asking import Where
 from harness.client import credentials
 from harness.errors import PlanError
 from tests.cli.scripted import DATABASE, TOKEN, Scripted, scripted
+from tests.cli.somebody import Terminal, unknown
 
 ME = "ab" * 32
 #: What a database declares: one table and two functions.
@@ -49,9 +50,7 @@ SCHEMA: dict[str, Any] = {
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in credentials.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    unknown(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -397,11 +396,6 @@ def test_list(server: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     found = json.loads(say(server, capsys, "list", "--json")[1])
     assert found["databases"][1] == {"identity": DATABASE, "names": ["chat", "talk"]}
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(

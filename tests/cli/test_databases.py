@@ -16,6 +16,7 @@ import pytest
 from harness.cli import main
 from harness.client import credentials
 from tests.cli.scripted import DATABASE, TOKEN, Scripted, scripted
+from tests.cli.somebody import Terminal, unknown
 
 PATH = f"/v1/database/{DATABASE}"
 CHILDREN = {
@@ -46,20 +47,11 @@ TREE = f"""\
 """
 
 
-class Terminal(io.StringIO):
-    """Somebody who types these answers."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    unknown(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    for name in credentials.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
     with scripted() as found:
         credentials.keep(found.uri, "ab" * 32, TOKEN)
         found.answers |= {

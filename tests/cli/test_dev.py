@@ -15,6 +15,7 @@ import pytest
 
 from harness.cli import dev_loop, main
 from harness.cli.dev_loop import Loop, Program, Step
+from tests.cli.somebody import unknown
 
 
 @dataclass
@@ -210,7 +211,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
         found.append(sorted(str(x.relative_to(tmp_path.resolve())) for x in self.look()))
 
     monkeypatch.setattr(Loop, "run", run)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    unknown(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     return found
 

@@ -13,6 +13,7 @@ import pytest
 
 from harness.cli import main
 from harness.gen.rendering import BANNER
+from tests.cli.somebody import unknown
 from tests.gen import schemas
 
 CHAT = schemas.HERE / "chat.py"
@@ -24,7 +25,7 @@ FILES = ["__init__.py", "_schema.py", "procedures.py", "py.typed", "queries.py",
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # nor is anybody known there
+    unknown(tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # no server is installed there
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.client import credentials
 from tests.cli.scripted import TOKEN, scripted
+from tests.cli.somebody import unknown
 from tests.gen import schemas
 
 
@@ -18,9 +18,7 @@ from tests.gen import schemas
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "work" / "below").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in credentials.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    unknown(tmp_path, monkeypatch)
     for name, module in (("chat", schemas.chat()), ("other", schemas.module_test())):
         Path(f"{name}.json").write_text(json.dumps(schemas.v10(module)))
 
@@ -185,6 +183,7 @@ def test_nothing_is_written_if_one_cannot_be(capsys: pytest.CaptureFixture[str])
          "entry 1 and spacetime.json: python.generate of chat, entry 2 write to"),
         ({"out-dir": "a/inside"}, "one inside the other; give each its own out-dir"),
         ({"out-dir": "link"}, "write to"),
+        ({"out-dir": "a", "module-def": "other.json"}, "write to"),
         ({"out-dir": "a"}, None),
     ],
 )  # fmt: skip

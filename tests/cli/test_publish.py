@@ -21,6 +21,7 @@ from harness.client import credentials, publishing, running
 from harness.errors import ConnectError
 from harness.module import program
 from tests.cli.scripted import DATABASE, TOKEN, Scripted, scripted, success
+from tests.cli.somebody import Terminal, unknown
 
 WASM = CORE + b"rest"
 
@@ -28,9 +29,7 @@ WASM = CORE + b"rest"
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in credentials.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    unknown(tmp_path, monkeypatch)
     (tmp_path / "chat.wasm").write_bytes(WASM)
 
 
@@ -450,11 +449,6 @@ def test_a_module_that_is_wrong(
 def test_one_of_module_and_file(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", "chat", *more]) == 2
     assert "give one of --module MODULE and --bin-path FILE.wasm" in capsys.readouterr().err
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from harness.cli.sources import CORE
 from harness.client import credentials, publishing
 from harness.client.servers import is_local
 from tests.cli.scripted import DATABASE, TOKEN, Answer, Scripted, scripted, success
+from tests.cli.somebody import Terminal, unknown
 
 WASM = CORE + b"rest"
 REFUSED: Answer = (400, "Database update rejected: column age has no default")
@@ -25,10 +26,8 @@ REFUSED: Answer = (400, "Database update rejected: column age has no default")
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    unknown(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in credentials.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
     Path("chat.wasm").write_bytes(WASM)
     yield
     for name in [x for x in sys.modules if x.partition(".")[0] == "chat"]:
@@ -59,11 +58,6 @@ def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 def put(server: Scripted) -> list[str]:
     """Where something was published, with the query."""
     return [x[0].removeprefix("PUT /v1/database/") for x in server.published()]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 # --- which ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from harness.cli import main
 from harness.cli.server import clock
 from tests.cli.scripted import scripted
+from tests.cli.somebody import unknown
 
 PROGRAM = b"#!/bin/sh\n"
 
@@ -23,7 +24,7 @@ PROGRAM = b"#!/bin/sh\n"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    unknown(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody can be asked
     path = tmp_path / "spacetimedb-harness" / "servers" / "1.2.0" / "bin" / "spacetimedb-standalone"
     path.parent.mkdir(parents=True)

@@ -141,6 +141,14 @@ def test_a_request_and_its_answer() -> None:
     }  # fmt: skip
 
 
+def test_a_header_of_ours_gives_way_to_the_modules() -> None:
+    given = (("accept", "text/csv"), ("USER-AGENT", "rates/1"))
+    _, site = ask(saying(OK), headers=given)
+    headers = site.asked[0][1]
+    assert (headers["accept"], headers["user-agent"]) == ("text/csv", "rates/1")
+    assert headers["accept-encoding"] == "identity"
+
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWERS = {
     "chunks": (CHUNKED + b"1\r\nh\r\n1\r\ni\r\n0\r\n\r\n", 200, b"hi"),
