@@ -132,15 +132,9 @@ def _place(
 
 
 def _tell_others(place: Place, project: Project) -> None:
-    """Leave in .env.local where the database is. What cannot be written is told: dev needs it not.
-
-    Raises ``PlanError`` for a name that no server takes.
-    """
-    from harness.client import publishing
+    """Leave in .env.local where the database is; if that cannot be, it is told, and dev goes on."""
     from harness.project import env_local
 
-    if not publishing.is_identity(place.database):
-        publishing.check_name(place.database)
     try:
         env_local.update(project.root, place.uri, place.database)
     except StoreError as error:

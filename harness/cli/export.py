@@ -45,6 +45,12 @@ def export(wanted: str, path: Path, wanted_name: str, commit: str, out: Path) ->
       harness export -o results.csv
       harness export --format pyperf -o pyperf && pyperf compare_to pyperf/*.json
       harness export --format asv -o .asv/results && asv publish
+
+    \b
+    Exit codes:
+      0  written
+      1  nothing fits, or it cannot be written; told in one sentence
+      2  the command line was not understood
     """
     from harness.errors import StoreError
     from harness.store import history

@@ -74,6 +74,12 @@ def import_(
       harness import hyperfine.json --commit HEAD --machine $(hostname)
       harness import target/criterion --commit v1.2.0
       k6 run --out json=points.ndjson load.js && harness import points.ndjson
+
+    \b
+    Exit codes:
+      0  stored, or stored before
+      1  nothing is stored, such as of a file in no known format; told in one sentence
+      2  the command line was not understood
     """
     from harness.store import formats
 

@@ -27,6 +27,12 @@ def list(as_json: bool, where: Where) -> int:
     Examples:
       harness list
       harness list --server maincloud --json
+
+    \b
+    Exit codes:
+      0  listed, also if there is none
+      1  the server does not answer, or refuses; told in one sentence
+      2  the command line was not understood
     """
     from harness.cli import asking
 

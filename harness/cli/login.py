@@ -36,6 +36,12 @@ def login(ctx: click.Context, server: str | None, token: str | None) -> int | No
       harness login
       harness login --server db.example.org --token - < token.txt
       harness login show
+
+    \b
+    Exit codes:
+      0  kept; with show: the server knows you
+      1  not kept, such as a token that the server does not accept; with show: it does not know you
+      2  the command line was not understood
     """
     if ctx.invoked_subcommand is not None:
         ctx.obj = server

@@ -17,6 +17,12 @@ def logout(server: str | None, yes: bool) -> int:
     Examples:
       harness login show --token > token.txt     keep it somewhere else first
       harness logout --server local -y
+
+    \b
+    Exit codes:
+      0  forgotten, or none was kept
+      1  kept: it was not agreed to; told in one sentence
+      2  the command line was not understood
     """
     from harness.cli import asking, confirming
     from harness.client import credentials

@@ -28,6 +28,12 @@ def report() -> None:
       harness report build --asv .asv/results          # with a history of commits
       harness report serve
       harness report plot claims -o claims.svg
+
+    \b
+    Exit codes:
+      0  made
+      1  not made, such as of an empty store; told in one sentence
+      2  the command line was not understood
     """
 
 

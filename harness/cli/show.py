@@ -24,6 +24,12 @@ def show(run: str | None, out: Path, as_json: bool) -> None:
       harness show
       harness show throughput-noop
       harness show results/runs/20250131-094500-latency-noop-1f3a.json
+
+    \b
+    Exit codes:
+      0  shown
+      1  there is no such run, or it cannot be read; told in one sentence
+      2  the command line was not understood
     """
     from harness.store import runs
 

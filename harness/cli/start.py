@@ -74,6 +74,12 @@ def start(
       harness start --data-dir ./data
       harness start src/chat/main.py --listen 127.0.0.1:0
       harness start harness.module.bench
+
+    \b
+    Exit codes:
+      0  ended by SIGTERM or Ctrl-C
+      1  not started, or storage has failed; told in one sentence
+      2  the command line was not understood
     """
     from harness.module import load
     from harness.server.admission import From
@@ -124,6 +130,6 @@ def _announced(takes: From) -> Iterator[Callable[[str, str, str], None]]:
 
 def _address(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
-    if not port.isdigit() or int(port) > 65_535:
+    if not (port.isascii() and port.isdigit() and len(port) <= 5) or int(port) > 65_535:
         raise PlanError(f"--listen needs HOST:PORT, as in 127.0.0.1:3000, not {listen!r}")
     return host.strip("[]") or "127.0.0.1", int(port)

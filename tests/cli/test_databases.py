@@ -106,6 +106,16 @@ def test_rename_asks_the_server_of_the_project(
     assert err == "the project's files still have its name chat\n"
 
 
+def test_rename_asks_the_server_of_the_project_for_any_database(
+    server: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also for one that stands in none of its files."""
+    server.answers[f"PUT {PATH}/names"] = (200, '"Success"')
+    Path("spacetime.json").write_text(json.dumps({"database": "mine", "server": server.uri}))
+    assert main(["rename", DATABASE, "--to", "new"]) == 0
+    assert capsys.readouterr().out.startswith("renamed chat, talk to new")
+
+
 def test_a_name_that_it_has_alone_is_not_asked_for(
     server: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:

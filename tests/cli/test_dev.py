@@ -300,6 +300,12 @@ def test_answers_and_servers_are_passed_on(steps: list[list[str]]) -> None:
     ]  # fmt: skip
 
 
+def test_clients_of_another_machine_are_not_broken_unasked(steps: list[list[str]]) -> None:
+    assert main(["init", "-l", "py", "my-app"]) == 0
+    assert main(["dev", "--project-path", "my-app", "-s", "https://db.example.org"]) == 0
+    assert steps[1][-2:] == ["--no-config", "--delete-data=on-conflict"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -68,6 +68,12 @@ def test_from_a_definition(lang: str) -> None:
     assert texts("a") == texts("b")
 
 
+def test_a_file_where_a_database_could_stand() -> None:
+    assert generate(definition(), "-o", "a") == 0
+    assert generate(str(CHAT), "-o", "b") == 0
+    assert texts("a") == texts("b")
+
+
 def test_from_the_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with Path(definition()).open() as file:
         monkeypatch.setattr("sys.stdin", file)

@@ -205,6 +205,15 @@ def test_two_with_one_place(
         assert packages() == []
 
 
+def test_which_of_several_modules_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    children = [{"database": f"world-{x}", "module-path": x} for x in "ab"]
+    Path("spacetime.json").write_text(json.dumps({"database": "chat", "children": children}))
+    assert generate("world-*") == 1
+    assert "world-a, world-b are chosen, and none has an entry in generate; name one" in (
+        capsys.readouterr().err
+    )
+
+
 def test_several_are_checked_and_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure({"out-dir": "a"}, {"out-dir": "b", "module-def": "other.json"})
     assert generate("--check") == 1

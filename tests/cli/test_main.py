@@ -95,6 +95,14 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_says_how_it_ends(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([name, "--help"]) == 0
+    _, found, rest = capsys.readouterr().out.partition("\n  Exit codes:\n")
+    assert found
+    assert rest.splitlines()[0].split()[0].isdigit()
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [

@@ -82,6 +82,11 @@ def say(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     return "".join(capsys.readouterr())
 
 
+def _has_key(capsys: pytest.CaptureFixture[str], name: str) -> bool:
+    servers = json.loads(say(capsys, "list", "--json"))["servers"]
+    return bool(next(x["fingerprint"] for x in servers if x["nickname"] == name))
+
+
 def test_nicknames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with scripted() as server:
         server.answers["GET /v1/identity/public-key"] = (200, KEY)
@@ -94,15 +99,23 @@ def test_nicknames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "another one than was kept" in said
         assert "nobody can be asked here, so say -y" in said
         assert "kept the key of work" in say(capsys, "fingerprint", "work", "-y")
-        server.answers["GET /v1/identity/public-key"] = (200, "<html>")
+        for no_key in ("<html>", KEY.replace("abc", "a" * 10_000)):
+            server.answers["GET /v1/identity/public-key"] = (200, no_key)
+            said = say(capsys, "fingerprint", "work", code=1)
+            assert (
+                said == f"harness: {server.uri} shows no public key; --no-fingerprint does "
+                "without it\n"
+            )
         said = say(capsys, "add", "other", "--url", f"{server.uri}/x", code=1)
         assert said.startswith("harness: ")
         assert said.count("\n") == 1
         said = say(capsys, "edit", "work", "--new-name", "desk")
         assert said == f"work: {server.uri} is now desk: {server.uri}\n"
     assert f"desk      | {server.uri} " in say(capsys, "list")
+    assert _has_key(capsys, "desk")
     said = say(capsys, "edit", "desk", "--url", "https://db.example.org", "--no-fingerprint")
     assert said == f"desk: {server.uri} is now desk: https://db.example.org\n"
+    assert not _has_key(capsys, "desk"), "it was that of another server"
     assert say(capsys, "remove", "desk") == (
         "forgot desk: https://db.example.org\n"
         "no server is the default one now, so `local` is meant\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import InternalError
 from harness.module import (
     Interval,
     Module,
@@ -204,6 +205,20 @@ def test_a_call_that_takes_long_is_not_overtaken_by_the_next() -> None:
     call(hub.database, "cancel")
     finish(under_way)
     assert hub.database.next_due() is None, "its row went while it ran"
+
+
+def test_a_call_that_outlives_its_database() -> None:
+    """Its next time is not looked for in tables that are closed."""
+    hub, now, under_way = scheduled_hub()
+    call(hub.database, "plan", every(2), "tick")
+    now[0] += 2_100_000
+    hub.run_due()
+    hub.database.close()
+    with pytest.raises(InternalError, match="updated or deleted") as refused:
+        finish(under_way[:])
+    _, then = under_way.pop()
+    then(None, refused.value)
+    assert hub.database.next_due() is None
 
 
 def test_the_definition_names_it() -> None:
