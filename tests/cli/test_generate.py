@@ -61,17 +61,17 @@ def test_from_a_module(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("lang", ["python", "py", "Python", "PY"])
-def test_from_a_definition(lang: str) -> None:
-    definition()
-    assert generate("-l", lang, "--module-def", "module.json", "-o", "a") == 0
-    assert generate("-p", str(CHAT), "-o", "b") == 0
-    assert texts("a") == texts("b")
+def test_what_the_language_is_called(lang: str) -> None:
+    assert generate("-l", lang, "--module-def", definition()) == 0
+    assert files() == FILES
 
 
-def test_a_file_where_a_database_could_stand() -> None:
-    assert generate(definition(), "-o", "a") == 0
-    assert generate(str(CHAT), "-o", "b") == 0
-    assert texts("a") == texts("b")
+def test_from_a_definition() -> None:
+    """A file's name may stand where a database could."""
+    assert generate("--module-def", definition(), "-o", "a") == 0
+    assert generate(definition(), "-o", "b") == 0
+    assert generate(str(CHAT), "-o", "c") == 0
+    assert texts("a") == texts("b") == texts("c")
 
 
 def test_from_the_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

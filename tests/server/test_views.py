@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import SqlError
 from harness.module import Identity, Module, ReducerContext, ViewContext, column, u32
+from harness.server.database import ReducerTimeout, interrupt
 from harness.server.hub import Hub
 from harness.server.outcome import OutcomeKind
 from harness.server.plans import Source
@@ -378,6 +380,23 @@ def test_a_view_reaches_nothing_that_writes(name: str) -> None:
     with TestDatabase(module) as db, pytest.raises(SqlError) as caught:
         db.view("wrong")
     assert str(caught.value) == f"the view 'wrong' failed: AttributeError: {FORBIDDEN[name]}"
+
+
+def test_a_view_that_swallows_its_time_out_has_no_rows() -> None:
+    module = shop()
+
+    @module.view
+    def late(ctx: ViewContext) -> list[Any]:
+        with suppress(ReducerTimeout):
+            interrupt("too long")
+        return []
+
+    row = next(table.row for table in module.tables if table.name == "item")
+    late.__annotations__["return"] = list[row]  # type: ignore[valid-type]  # the module's own
+    with TestDatabase(module) as db:
+        with pytest.raises(SqlError, match="the view 'late' failed: ReducerTimeout: too long"):
+            db.view("late")
+        assert db.view("mine") == [], "the next one has all of its time"
 
 
 def test_a_write_that_a_view_smuggles_in_is_undone() -> None:
