@@ -295,6 +295,11 @@ def check_name(name: str) -> None:
         )
 
 
+def is_identity(name: str) -> bool:
+    """Whether what stands where a name could is an identity: 64 hexadecimal digits."""
+    return re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", name) is not None
+
+
 def _of_name(name: str) -> Identity:
     return identity_of(ISSUER, f"database:{name}")
 

@@ -17,7 +17,7 @@ from harness.module.isolated import Loaded
 from harness.module.program import CONTENT_TYPE, Program
 from harness.server import trial
 from harness.server.forecast import Forecast, forecast
-from harness.server.host import Host, check_name
+from harness.server.host import Host, check_name, is_identity
 from harness.server.http import HttpError, Request, Response, as_json, text
 from harness.server.hub import Hub
 from harness.server.migration import Unfit
@@ -78,15 +78,15 @@ class Publisher:
     async def _publish(self, request: Request, name: str | None, *, clear: bool) -> Response:
         host = self.host
         program = _program(request)
-        is_identity = name is not None and _is_identity(name)
-        if name is not None and not is_identity:
+        by_identity = name is not None and is_identity(name)
+        if name is not None and not by_identity:
             try:
                 check_name(name)
             except StoreError as error:
                 raise HttpError(400, str(error)) from None
         hub = None if name is None else host.find(name)
-        if is_identity and hub is None:
-            raise HttpError(404, "No such database.")
+        if name is not None and by_identity and hub is None:
+            raise not_found(name)
         try:
             await self._try(program)
             # While it was tried, the database may have been deleted or made.
@@ -132,8 +132,7 @@ class Publisher:
         """A database that there is. Raises ``HttpError``."""
         hub = self.host.find(name)
         if hub is None:
-            said = "No such database." if _is_identity(name) else f"`{name}` not found"
-            raise HttpError(404, said)
+            raise not_found(name)
         return hub
 
     async def _try(self, program: Program) -> None:
@@ -173,16 +172,18 @@ class Publisher:
             known = name is not None and host.shelf.named(name) is not None
             made = host.create(name, loaded, digest, clear=clear)
             return made, "updated" if known else "created"
-        except HarnessError:
+        except (HarnessError, HttpError):
             loaded.forget()
             raise
-        except HttpError:
-            loaded.forget()
-            raise
+
+
+def not_found(name: str) -> HttpError:
+    """What is answered where there is no database of a name or an identity."""
+    return HttpError(404, "No such database." if is_identity(name) else f"`{name}` not found")
 
 
 def _published(hub: Hub, name: str | None, operation: str) -> Response:
-    domain = None if name is not None and _is_identity(name) else name
+    domain = None if name is not None and is_identity(name) else name
     identity = hub.database.identity.to_hex()
     found = {"domain": domain, "database_identity": identity, "op": operation}
     return as_json({"Success": found})
@@ -229,8 +230,3 @@ def _program(request: Request) -> Program:
     if request.headers.get("content-type") != CONTENT_TYPE:
         raise HttpError(415, f"a program is published as {CONTENT_TYPE}, as harness publish does")
     return programs.decoded(request.body)
-
-
-def _is_identity(name: str) -> bool:
-    digits = name.removeprefix("0x")
-    return len(digits) == 64 and all(x in "0123456789abcdefABCDEF" for x in digits)

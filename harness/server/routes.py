@@ -16,12 +16,12 @@ from harness.errors import SqlError, StoreError, WireError
 from harness.server.admission import Admission
 from harness.server.auth import AuthError
 from harness.server.database import OutcomeKind
-from harness.server.host import Caller, Host, new_connection_id
+from harness.server.host import Caller, Host, is_identity, new_connection_id
 from harness.server.http import HttpError, Request, Response, as_json, text
 from harness.server.hub import Hub, Unreadable
 from harness.server.metrics import prometheus
 from harness.server.procedures import Returned
-from harness.server.publishing import Publisher
+from harness.server.publishing import Publisher, not_found
 from harness.server.statements import execute
 from harness.wire import satsjson, schema_json
 from harness.wire.values import ConnectionId, Identity, Timestamp
@@ -55,8 +55,7 @@ class Context:
             why = self.host.broken_by(name)
             if why is not None:
                 raise HttpError(503, f"the database {name} cannot be served: {why}; publish again")
-            is_identity = re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", name)
-            raise HttpError(404, "No such database." if is_identity else f"`{name}` not found")
+            raise not_found(name)
         return hub
 
     def caller(self) -> Caller:
@@ -359,7 +358,7 @@ def _delete(context: Context) -> Response:
         kept = context.host.shelf.named(context.parts["db"])
         if kept is not None or identity in context.host.broken:
             context.host.forget(identity if kept is None else kept.identity)
-        elif not re.fullmatch(r"[0-9a-f]{64}", identity):
+        elif not is_identity(identity):
             context.hub()  # says that there is none of this name
     else:
         context.host.delete(hub)

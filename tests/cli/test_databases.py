@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,14 @@ CHILDREN = {
     },
     "confirmation_token": "7e57",
 }
+
+
+def deep(levels: int) -> dict[str, Any]:
+    """A database with so many below each other."""
+    root = {"database_identity": DATABASE, "database_names": ["chat"]}
+    return {"root": root, "children": [deep(levels - 1)] if levels else []}
+
+
 TREE = f"""\
   b, a  {"c2" + "01" * 31}
     (no name)  {"c2" + "03" * 31}
@@ -236,8 +245,9 @@ def test_nobody_answers(
 
 @pytest.mark.parametrize(
     "answer",
-    ["{}", "[]", '{"database_tree": 7}', json.dumps({**CHILDREN, "confirmation_token": None})],
-)
+    ["{}", "[]", '{"database_tree": 7}', json.dumps({**CHILDREN, "confirmation_token": None}),
+     json.dumps({**CHILDREN, "database_tree": deep(65)})],
+)  # fmt: skip
 def test_what_is_not_understood_is_not_agreed_to(
     answer: str, server: Scripted, capsys: pytest.CaptureFixture[str]
 ) -> None:
