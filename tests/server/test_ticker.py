@@ -1,4 +1,4 @@
-"""The heartbeat of a hub: what it leaves behind when it is halted."""
+"""The heartbeat of a hub: what it leaves behind when it is halted, or not waited for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.module.http import HttpRequest
 from harness.server.outgoing import Outgoing
 from harness.server.ticker import Ticker
 from harness.wire.values import Timestamp
@@ -33,3 +34,29 @@ def test_nothing_due_runs_once_it_is_halted(halted: bool) -> None:
     finally:
         loop.close()
     assert set(ran) == ({"halted"} if halted else {"due"})
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_given_up() -> None:
+    """A module can drop what ``ctx.http`` has begun for it."""
+
+    async def story() -> list[str]:
+        told: list[str] = []
+
+        async def asks(request: HttpRequest) -> None:
+            told.append("asked")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                told.append("given up")
+
+        hub: Any = SimpleNamespace(procedures=SimpleNamespace())
+        outgoing: Any = SimpleNamespace(fetch=asks)
+        ticker = Ticker(hub, asyncio.get_running_loop(), told.append, outgoing)  # type: ignore[arg-type]  # never called
+        coming = ticker.fetch(HttpRequest("http://a/"))
+        coming.send(None)
+        await asyncio.sleep(0)
+        coming.close()
+        await asyncio.sleep(0)
+        return [*told]  # before the loop ends, which gives up everything
+
+    assert asyncio.run(story()) == ["asked", "given up"]
