@@ -24,11 +24,9 @@ from harness.cli import main
 from harness.client import credentials
 from harness.targets.standalone import Standalone
 from tests.e2e import real
-from tests.e2e.publishing import Home, home
+from tests.e2e.publishing import Home
 from tests.e2e.server import PATIENCE_S, ServerProcess
 from tests.processes import running
-
-__all__ = ["home"]
 
 MODULE = """
 from harness.module import (
@@ -119,22 +117,37 @@ class Town:
         )  # fmt: skip
 
 
-@pytest.fixture(params=["embedded", pytest.param("standalone", marks=pytest.mark.real)])
-def town(
-    request: pytest.FixtureRequest, home: Home, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Town]:  # fmt: skip
+@pytest.fixture(
+    scope="module", params=["embedded", pytest.param("standalone", marks=pytest.mark.real)]
+)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Home, str]]:
+    """A user's folder, and a server for all tests here: each leaves it without a database."""
+    home = Home(tmp_path_factory.mktemp("home"))
     home.write("notes.py", MODULE)
+    server: ServerProcess | Standalone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(home.path / "config"))
+        server = home.server() if request.param == "embedded" else Standalone(real.server())
+        with server:
+            yield home, server.uri
+
+
+@pytest.fixture
+def town(
+    served: tuple[Home, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Town]:
+    home, uri = served
     monkeypatch.chdir(home.path)
     monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody can be asked
     for name in credentials.VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    server: ServerProcess | Standalone
-    server = home.server() if request.param == "embedded" else Standalone(real.server())
-    with server:
-        found = Town(home, server.uri, capsys, monkeypatch)
-        assert found.say("publish", "notes", "-m", "notes.py")[0].startswith("Created new")
-        yield found
+    found = Town(home, uri, capsys, monkeypatch)
+    assert found.say("publish", "notes", "-m", "notes.py")[0].startswith("Created new")
+    yield found
+    for one in found.json("list", "--json")["databases"]:
+        found.say("delete", one["identity"], "-y")
 
 
 def test_a_day(town: Town) -> None:
@@ -323,12 +336,11 @@ def test_a_table_of_queries_from_a_pipe(town: Town) -> None:
     assert told[1] == "harness: '\\udcff' is not UTF-8 at its letter 1"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT])
-def test_ctrl_c_ends_a_subscription(town: Town, number: signal.Signals) -> None:
+def test_ctrl_c_ends_a_subscription(town: Town) -> None:
     with town.begin("subscribe", "notes", "SELECT * FROM note", "--print-initial-update") as found:
         assert found.stdout is not None
         town.say("call", "notes", "add", "one", "null", "[0, 0]")
         assert "one" in found.stdout.readline()
-        found.send_signal(number)
+        found.send_signal(signal.SIGINT)
         _, err = found.communicate(timeout=PATIENCE_S)
         assert (found.returncode, err) == (130, "\nharness: stopped\n")
