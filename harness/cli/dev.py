@@ -12,6 +12,7 @@ import click
 
 from harness.cli.arguments import Command, given
 from harness.cli.asking import Where, options
+from harness.cli.publish import DELETING
 from harness.errors import PlanError, StoreError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from harness.project.configuration import Configuration
     from harness.project.detection import Project
 
-_DELETING = ("always", "on-conflict", "never")
 _CLEARING = ("-c", "--delete-data", "--clear-database")
 #: Which spacetime.ENV.json is read without --env.
 _ENVIRONMENT = "dev"
@@ -42,7 +42,7 @@ _ENVIRONMENT = "dev"
 @click.option("--server-only", is_flag=True, help="Run no client.")
 @click.option("--skip-publish", is_flag=True, help="Publish nothing.")
 @click.option("--skip-generate", is_flag=True, help="Generate no bindings.")
-@click.option(*_CLEARING, "deleting", type=click.Choice(_DELETING), default="on-conflict",
+@click.option(*_CLEARING, "deleting", type=click.Choice(DELETING), default="on-conflict",
               metavar="[=always|on-conflict|never]",
               help="When the database's data is deleted; asks.")  # fmt: skip
 @click.option("-y", "--yes", "agreed_to", metavar="[=…]", default="", help="Do not ask.")

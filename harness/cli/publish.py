@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from harness.client.publishing import Plan
     from harness.project.configuration import Configuration, Database
 
-_DELETING = ("always", "on-conflict", "never")
+#: When data is deleted, here and in ``harness dev``.
+DELETING = ("always", "on-conflict", "never")
 #: What ``--yes=…`` can agree to.
 _AGREEING = ("all", "remote", "migrate", "break-clients", "skip-login", "delete-data")
 _CLEARING = ("-c", "--delete-data", "--clear-database", "--clear")
@@ -40,7 +41,7 @@ _CLEARING = ("-c", "--delete-data", "--clear-database", "--clear")
               help="A bundle in JavaScript, for servers from 1.6 on.")  # fmt: skip
 @click.option("-p", "--module-path", type=click.Path(path_type=Path), metavar="DIR",
               help="The project to build, if it is another one.")  # fmt: skip
-@click.option(*_CLEARING, "deleting", type=click.Choice(_DELETING), default="never",
+@click.option(*_CLEARING, "deleting", type=click.Choice(DELETING), default="never",
               metavar="[=always|on-conflict|never]",
               help="Delete the data first, or only if it is in the way; asks.")  # fmt: skip
 @click.option("--break-clients", is_flag=True, help="Change what clients rely on, too.")

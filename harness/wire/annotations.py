@@ -190,7 +190,7 @@ class TypeBuilder:
     def _union(self, arguments: tuple[Any, ...], where: str) -> t.Type:
         rest = [a for a in arguments if a is not type(None)]
         if len(rest) < len(arguments):
-            inner: Any = rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007
+            inner: Any = rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007  (of a tuple)
             return t.option(self.type_of(inner, where))
         if set(rest) == {v.Interval, v.Time}:
             return t.SCHEDULE_AT

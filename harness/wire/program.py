@@ -322,7 +322,7 @@ def _least(type_: t.Type, typespace: t.Typespace, open_refs: tuple[int, ...]) ->
             return 1 + min(least)
 
 
-def fixed_size(type_: t.Type, typespace: t.Typespace = t.Typespace()) -> int | None:  # noqa: B008
+def fixed_size(type_: t.Type, typespace: t.Typespace = t.Typespace()) -> int | None:  # noqa: B008  (frozen)
     """How many bytes every value of the type has, or None if they differ."""
     match typespace.resolve(type_):
         case t.Scalar(kind):

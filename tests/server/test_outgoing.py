@@ -555,7 +555,7 @@ async def _store(ctx: ProcedureContext, rate: Any) -> int:
         "http://rates/", method="post", headers={"a": "b"}, body="ä", timeout_s=1e9
     )
     with ctx.tx() as tx:
-        return tx.db.rate.insert(rate(id=found.json()["id"])).id  # type: ignore[no-any-return]
+        return tx.db.rate.insert(rate(id=found.json()["id"])).id  # type: ignore[no-any-return]  # its class is made here
 
 
 async def _inside(ctx: ProcedureContext, rate: Any) -> int:
@@ -578,7 +578,7 @@ async def _no_time(ctx: ProcedureContext, rate: Any) -> int:
 
 
 async def _no_json(ctx: ProcedureContext, rate: Any) -> int:
-    return (await ctx.http.get("http://rates/")).json()  # type: ignore[no-any-return]
+    return (await ctx.http.get("http://rates/")).json()  # type: ignore[no-any-return]  # JSON is anything
 
 
 def test_a_procedure_asks_and_stores_what_it_has_learned() -> None:

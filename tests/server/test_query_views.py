@@ -75,7 +75,7 @@ def arena(view: Callable[[Any], Any] | None = None) -> Module:
 
     @module.view(public=True)
     def mine(ctx: ViewContext) -> Query[Player]:
-        return ctx.from_.player.where(lambda p: p.owner == ctx.sender)  # type: ignore[no-any-return]
+        return ctx.from_.player.where(lambda p: p.owner == ctx.sender)  # type: ignore[no-any-return]  # its class is made here
 
     @module.view(public=True)
     def hurt(ctx: AnonymousViewContext) -> Query[Player]:
@@ -386,7 +386,7 @@ def test_a_query_of_one_of_two_tables_with_a_row_class() -> None:
 
     @module.view
     def blue_ones(ctx: ViewContext) -> Query[Thing]:
-        return ctx.from_.blue  # type: ignore[no-any-return]
+        return ctx.from_.blue  # type: ignore[no-any-return]  # its class is made here
 
     with TestDatabase(module) as db:
         assert db.view("blue_ones") == []
@@ -409,8 +409,8 @@ def test_other_code_keeps_the_rows_up() -> None:
     newer.contents.views[:] = [view for view in newer.views if view.name != "strong"]
 
     @newer.view(public=True)
-    def strong(ctx: AnonymousViewContext) -> Query[player]:  # type: ignore[valid-type]
-        return ctx.from_.player.where(lambda p: p.level > 4)  # type: ignore[no-any-return]
+    def strong(ctx: AnonymousViewContext) -> Query[player]:  # type: ignore[valid-type]  # its class is made here
+        return ctx.from_.player.where(lambda p: p.level > 4)  # type: ignore[no-any-return]  # its class is made here
 
     assert hub.adopt(hub.database.succeed(newer, program=""))
     assert changes(alice) == [("strong", [], [4])]
