@@ -216,7 +216,7 @@ def _refusal(status: int, said: str, credential: Credential, name: str) -> str:
     """What a refusal means, and the next step. Servers differ in the status of some."""
     denied = "PermissionDenied" in said or "Permission denied" in said
     if "locked" in said.lower() and status == 403:
-        return f"the database {name} is locked: {said}"
+        return f"{name} is locked; `harness unlock {name}` first"
     if denied or status == 403:
         return (
             f"the database {name} belongs to another identity; publish under another name, or "

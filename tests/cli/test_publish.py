@@ -133,7 +133,7 @@ OTHER = (
         (500, "Permission denied: `c2` does not own database `c2`", OTHER),
         (403, "c2 is not authorized", OTHER),
         (401, '{"PermissionDenied":{"name":"chat"}}', OTHER),
-        (403, "Database is locked", "harness: the database chat is locked: Database is locked\n"),
+        (403, "Database is locked", "harness: chat is locked; `harness unlock chat` first\n"),
         (400, "Database update rejected: Errors:\nRemoving the table a\n\nReordering b\n\n",
          "harness: Database update rejected: Errors: Removing the table a; Reordering b; "
          "--clear publishes all the same and deletes the data\n"),

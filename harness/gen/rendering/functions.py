@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.gen import plan as p
-from harness.gen.layout import call, docstring, file, guarded, quoted, render, union
+from harness.gen.layout import call, file, guarded, quoted, render, union
 from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import BUILTINS, annotation, head, needed, uses
 from harness.gen.rendering.types import fields_class
@@ -102,9 +102,7 @@ def procedures(plan: p.Plan) -> str:
 def _class(
     name: str, base: str, kind: str, methods: list[str], inner: list[p.SubmoduleItem]
 ) -> str:
-    lines = [f"A method for each {kind}; what it returns is awaited."]
-    notes = submodules.notes(inner)
-    doc = docstring([*lines, "", *notes] if notes else lines)
+    doc = submodules.described(f"A method for each {kind}; what it returns is awaited.", inner)
     top = "\n".join(["@final", f"class {name}(_c.{base}):", doc])
     parts = [
         "\n".join(x)

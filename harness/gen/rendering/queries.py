@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.client.query import comparable
 from harness.gen import plan as p
-from harness.gen.layout import Expr, Group, Pair, docstring, file, guarded, quoted, subscript
+from harness.gen.layout import Expr, Group, Pair, file, guarded, quoted, subscript
 from harness.gen.layout import render as text
 from harness.gen.rendering import submodules
 from harness.gen.rendering.spelling import annotation, head, needed, prefix_for, uses
@@ -19,9 +19,7 @@ def render(plan: p.Plan) -> str:
     ]
     inner = plan.submodules
     lines += submodules.members(inner, "Query")
-    notes = submodules.notes(inner)
-    said = ["A query for each table and view: all its rows."]
-    doc = docstring([*said, "", *notes] if notes else said)
+    doc = submodules.described("A query for each table and view: all its rows.", inner)
     blocks.append(
         guarded(
             "\n".join(

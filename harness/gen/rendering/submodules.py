@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.gen import plan as p
-from harness.gen.layout import Group, Pair, imports, quoted, render, sorted_modules
+from harness.gen.layout import Group, Pair, docstring, imports, quoted, render, sorted_modules
 
 
 def with_any(plan: p.Plan, has: Callable[[p.Plan], object]) -> list[p.SubmoduleItem]:
@@ -42,10 +42,11 @@ def classes(items: list[p.SubmoduleItem], class_: str) -> list[str]:
     return [render(mapping(items, class_), 4, "_submodules = ")]
 
 
-def notes(items: Iterable[p.SubmoduleItem]) -> list[str]:
-    """A sentence for each whose name in Python is not that of the module."""
-    return [
+def described(sentence: str, items: Iterable[p.SubmoduleItem]) -> str:
+    """A docstring, with a sentence for each whose name in Python is not that of the module."""
+    notes = [
         f"The submodule ``{x.name}`` is {quoted(x.namespace)} in the module."
         for x in items
         if x.name != x.namespace
     ]
+    return docstring([sentence, "", *notes] if notes else [sentence])

@@ -20,9 +20,7 @@ def render(plan: p.Plan) -> str:
     known = submodules.classes(inner, "Tables")
     doc = ["", *lines] if lines else []
     doc += ["", *known] if known else []
-    notes = submodules.notes(inner)
-    said = ["A handle for each table and view."]
-    text = docstring([*said, "", *notes] if notes else said)
+    text = submodules.described("A handle for each table and view.", inner)
     blocks.append(guarded("\n".join(["@final", "class Tables(_c.TablesBase):", text, *doc])))
     body = "\n\n\n".join(blocks)
     ours = ["from harness.client import typed as _c"]
