@@ -244,8 +244,8 @@ def leave(reader: subprocess.Popen[str], town: Town) -> None:
     assert reader.stdout.readline()
     reader.stdout.close()
     town.say("call", "notes", "add", "unread", "null", "[0, 0]")
-    assert reader.stderr is not None
-    assert (reader.stderr.read(), reader.wait(PATIENCE_S)) == ("", 0)
+    _, err = reader.communicate(timeout=PATIENCE_S)
+    assert (err, reader.returncode) == ("", 0)
 
 
 def test_readers_that_leave(town: Town) -> None:
