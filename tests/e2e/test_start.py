@@ -1,18 +1,19 @@
-"""`harness start` as a command: what it prints, how it ends, what it refuses."""
+"""`harness start` as a process: what it prints, how it ends, what it finds in its way.
+
+What it refuses before it begins is in ``tests/cli/test_start.py``.
+"""
 
 from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.http_client import JSON, ask, call
 from tests.e2e.peer import Peer
-from tests.e2e.server import BENCH, PATIENCE_S, ServerProcess
+from tests.e2e.server import BENCH, ServerProcess
 
 COUNTER = """
 from __future__ import annotations
@@ -65,36 +66,6 @@ def test_a_module_of_ones_own(tmp_path: Path) -> None:
         answer = ask(server, "POST", f"{base}/sql", "SELECT * FROM counter")
         assert answer.json[0]["rows"] == [["x", 5]]
         assert call(server, "noop").status == 404  # there is no bench database then
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--listen", "nowhere"], "nowhere"),
-        (["--listen", "127.0.0.1:99999"], "99999"),
-        (["--in-memory", "--data-dir", "x"], "--data-dir"),
-        (["no_such_module.py"], "no_such_module.py"),
-        (["--name", "chat"], "--name"),
-        (["--publish-from", "the moon"], "the moon"),
-        (["--colour", "red"], "--colour"),
-    ],
-)
-def test_what_makes_no_sense_is_one_sentence(
-    tmp_path: Path, arguments: list[str], says: str
-) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "harness", "start", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-    )
-    assert result.returncode not in (0, None)
-    assert says in result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
 
 
 def test_a_port_that_is_taken_is_one_sentence() -> None:
