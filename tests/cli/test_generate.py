@@ -404,6 +404,16 @@ def test_packages_of_submodules(capsys: pytest.CaptureFixture[str]) -> None:
     assert files() == [*FILES[:2], "lib/mine.txt", *FILES[2:]]
 
 
+def test_what_is_half_written_is_written_through_no_link() -> None:
+    assert generate("--module-def", definition()) == 0
+    Path("precious").write_text("mine")
+    Path("module_bindings/types.py").unlink()
+    Path("module_bindings/.types.py.harness-tmp").symlink_to(Path("precious").resolve())
+    assert generate("--module-def", definition()) == 0
+    assert files() == FILES
+    assert Path("precious").read_text() == "mine"
+
+
 def test_a_folder_of_a_submodule_that_leads_elsewhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
