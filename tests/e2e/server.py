@@ -18,6 +18,8 @@ import psutil
 #: Bounds liveness only: whatever works takes far less, and no test measures anything against it.
 PATIENCE_S = 30.0
 BENCH = "harness.module.bench"
+#: The configuration folder of who runs the tests, in which no server of a test leaves its token.
+_USERS = os.environ.get("XDG_CONFIG_HOME")
 
 
 @dataclass
@@ -31,12 +33,17 @@ class ServerProcess:
 
     def __enter__(self) -> ServerProcess:
         self._errors: IO[str] = tempfile.TemporaryFile("w+")
+        # One that is killed cannot clean up behind itself.
+        self._left = tempfile.TemporaryDirectory()
+        own = {"PYTHONUNBUFFERED": "1", "TMPDIR": self._left.name}
+        if os.environ.get("XDG_CONFIG_HOME") == _USERS:
+            own["XDG_CONFIG_HOME"] = self._left.name
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness", "start", "--listen", "127.0.0.1:0", *self.arguments],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **own},
         )
         if self.wait:
             try:
@@ -53,6 +60,7 @@ class ServerProcess:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._errors.close()
+        self._left.cleanup()
 
     @property
     def address(self) -> tuple[str, int]:
