@@ -68,6 +68,28 @@ def test_one_file_of_a_package(package: Path) -> None:
     assert names(load("chatty.tables")) == (["user"], [])
 
 
+@pytest.mark.parametrize("how", ["name", "file"])
+@pytest.mark.parametrize("tables", [".tables", "chatty.tables", ".", "chatty"])
+def test_a_file_comes_with_those_of_its_package_that_it_imports(
+    package: Path, how: str, tables: str
+) -> None:
+    """As the same file does where it is built and where it is sent."""
+    file = package / "reducers.py"
+    file.write_text(REDUCERS.replace(".tables", tables))
+    (package / "other.py").write_text(TABLES.replace("User", "Other"))
+    (package / "__init__.py").write_text(TABLES if tables in (".", "chatty") else "")
+    for _ in range(2):
+        assert names(load(file if how == "file" else "chatty.reducers")) == (["user"], ["add"])
+
+
+def test_what_is_imported_already_keeps_its_classes(package: Path) -> None:
+    """A test compares rows and enums with those that it has imported."""
+    reducers = importlib.import_module("chatty.reducers")
+    module = load(reducers)
+    assert names(module) == (["user"], ["add"])
+    assert module.tables[0].row is reducers.User
+
+
 def test_a_package_sees_changes_of_its_files(package: Path) -> None:
     load("chatty")
     (package / "tables.py").write_text(TABLES.replace("    id: u32", "    id: u32\n    age: u32"))
