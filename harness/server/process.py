@@ -26,6 +26,8 @@ from harness.server.watchdog import Watchdog
 
 #: File descriptors that a thousand connections and some need.
 DESCRIPTORS = 20_000
+#: What asks the server to end.
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def _nobody(uri: str, identity: str, token: str) -> None:
@@ -101,8 +103,23 @@ async def _main(
         http_to=options.http_to,
     )  # fmt: skip
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         loop.add_signal_handler(number, stopped.set)
+    try:
+        await _serve(listener, host, (address, port), options, stopped)
+    finally:
+        for number in _ENDING:
+            loop.remove_signal_handler(number)  # not for what runs in this process afterwards
+
+
+async def _serve(
+    listener: Listener,
+    host: Host,
+    place: tuple[str, int],
+    options: Options,
+    stopped: asyncio.Event,
+) -> None:
+    address, port = place
     try:
         bound, port = await listener.start(address, port)
     except OSError as error:
@@ -114,7 +131,7 @@ async def _main(
     uri = f"http://{shown}:{port}"
     options.announce(uri, host.owner.to_hex(), host.authority.for_this_run(host.owner_token))
     print(uri, flush=True)
-    _watch_parent(loop, stopped)
+    _watch_parent(asyncio.get_running_loop(), stopped)
     waiter = asyncio.ensure_future(stopped.wait())
     try:
         ends: list[asyncio.Future[Any]] = [waiter, listener.failure]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def test_what_cannot_begin(
 
 def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "data"
+    before = signal.getsignal(signal.SIGINT)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -48,5 +50,6 @@ def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         f"harness: cannot listen on {place}: Address already in use; --listen HOST:0 takes a free "
         "port\n",
     )
+    assert signal.getsignal(signal.SIGINT) is before, "Ctrl-C is nothing of ours any more"
     # What would be the server's secrets is in no repository that the folder lies in.
     assert (data / ".gitignore").read_text() == "*\n"

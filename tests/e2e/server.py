@@ -18,8 +18,8 @@ import psutil
 #: Bounds liveness only: whatever works takes far less, and no test measures anything against it.
 PATIENCE_S = 30.0
 BENCH = "harness.module.bench"
-#: The configuration folder of who runs the tests, in which no server of a test leaves its token.
-_USERS = os.environ.get("XDG_CONFIG_HOME")
+#: Folders of who runs the tests: no server of a test leaves anything there. A test may name others.
+_USERS = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_CONFIG_HOME")}
 
 
 @dataclass
@@ -35,15 +35,13 @@ class ServerProcess:
         self._errors: IO[str] = tempfile.TemporaryFile("w+")
         # One that is killed cannot clean up behind itself.
         self._left = tempfile.TemporaryDirectory()
-        own = {"PYTHONUNBUFFERED": "1", "TMPDIR": self._left.name}
-        if os.environ.get("XDG_CONFIG_HOME") == _USERS:
-            own["XDG_CONFIG_HOME"] = self._left.name
+        own = {name: self._left.name for name, x in _USERS.items() if os.environ.get(name) == x}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness", "start", "--listen", "127.0.0.1:0", *self.arguments],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **own},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **own},
         )
         if self.wait:
             try:

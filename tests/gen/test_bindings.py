@@ -9,8 +9,8 @@ import pytest
 
 from harness.bindings import bench
 from harness.cli import main
-from harness.gen.plan import ROW_CLASSES
 from harness.load.workloads import Item, item
+from harness.project.entries import ROW_CLASSES
 from harness.run import caching, codec_bench
 from harness.wire import codec
 from harness.wire.program import SumBinding, field_names, is_plain
