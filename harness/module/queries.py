@@ -57,7 +57,7 @@ class Query(Generic[R]):
 
         Raises ``TypeError`` or ``ValueError`` for what SQL cannot compare.
         """
-        return Query(self.row, self._made.where(condition))  # type: ignore[arg-type]  # see above
+        return Query(self.row, self._made.where(condition))  # type: ignore[arg-type]  # it is given columns
 
     filter = where
 
@@ -68,12 +68,12 @@ class Query(Generic[R]):
         columns need an index. Raises ``TypeError`` for a table with itself, and a join of joins.
         """
         mine, theirs = self._single(), other._single()
-        return Query(self.row, mine.left_semijoin(theirs, on))  # type: ignore[arg-type]  # as above
+        return Query(self.row, mine.left_semijoin(theirs, on))  # type: ignore[arg-type]  # columns
 
     def right_semijoin(self, other: Query[Other], on: Callable[[R, Other], bool]) -> Query[Other]:
         """Rows of ``other`` for which there is one of these."""
         mine, theirs = self._single(), other._single()
-        return Query(other.row, mine.right_semijoin(theirs, on))  # type: ignore[arg-type]  # as above
+        return Query(other.row, mine.right_semijoin(theirs, on))  # type: ignore[arg-type]  # columns
 
     def to_sql(self) -> str:
         """The text that the server runs."""

@@ -28,12 +28,13 @@ def named(module: Module) -> Named:
     found: Named = {}
     for namespace in _namespaces(module):
         for name, value in _unions(namespace):
-            classes = typing.get_args(value)
-            key = frozenset(classes)
+            first, key = typing.get_args(value)[0], frozenset(typing.get_args(value))
             if key not in found:
-                home = vars(sys.modules.get(classes[0].__module__, types.ModuleType("")))
-                name = next((x for x, other in _unions(home) if other == value), name)
-                found[key] = SumType(name, classes, place_of(classes[0]))
+                home = vars(sys.modules.get(first.__module__, types.ModuleType("")))
+                # Unions are equal in whatever order they are written: the name's own order counts.
+                at_home = ((x, other) for x, other in _unions(home) if other == value)
+                name, value = next(at_home, (name, value))
+                found[key] = SumType(name, typing.get_args(value), place_of(first))
     return found
 
 

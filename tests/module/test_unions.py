@@ -104,13 +104,16 @@ def grow(ctx, tree: Tree) -> None: ...
     assert variants(found, "Tree") == ["Leaf", "Node"]
 
 
+@pytest.mark.parametrize("bound", ["", "Mine = Box | Circle"])
 def test_it_has_the_name_of_where_its_classes_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no other for being imported as another."""
+    """And no other for being imported as another, nor the order of another that is equal."""
     (tmp_path / "union_shapes.py").write_text(HEAD + "Shape: TypeAlias = Circle | Box\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = definition(tmp_path, """
+    found = definition(tmp_path, f"""
+from union_shapes import Box, Circle
+{bound}
 from union_shapes import Shape as S
 from harness.module import reducer
 @reducer
