@@ -106,6 +106,8 @@ class Database:
         self._path = path
         self._journal: Journal | None = None if before is None else before._journal
         self._now = 0
+        #: The time in microseconds, for what happens between calls: its hub's, or a test's.
+        self.clock: Callable[[], int] = lambda: time.time_ns() // 1000
         self._log = Log(self._write_log)
         self.stores = make_stores(compiled, engine)
         #: The tables as reducers see them.
@@ -411,8 +413,7 @@ class Database:
         self._undo()
         if isinstance(error, KeyboardInterrupt):
             raise error
-        # Views are read between calls, too, whose time has passed then.
-        self.logs.crash(max(self._now, time.time_ns() // 1000), view, error)
+        self.logs.crash(self.clock(), view, error)
 
     def _failed(self, reducer: Runnable, error: BaseException, started: int) -> Outcome:
         """Undo. Raises ``StoreError`` if storage was what failed: nobody can be answered then."""
@@ -513,7 +514,7 @@ class Database:
     def due_ended(self, due: Due, error: str) -> None:
         """A scheduled procedure has ended, with what went wrong or with ""."""
         if error and error != CRASH:  # else the log has it already
-            self.logs.write("Error", self._now, error, function=due.procedure)
+            self.logs.write("Error", self.clock(), error, function=due.procedure)
         if not due.once and not self.transactions.retired:
             self._schedules.again(due.table, due.row, due.since)
 

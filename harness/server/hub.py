@@ -108,6 +108,7 @@ class Hub:
         #: The names by which clients find it.
         self.names = [name]
         self.database = database
+        database.clock = clock
         self.catalog = Catalog(database.definition)
         self.registry: Registry[Session] = Registry(self._watch, self._unwatch)
         self.sessions: dict[Session, None] = {}
@@ -139,6 +140,7 @@ class Hub:
         """
         keeps = not broken(self.database.definition, database.definition)
         self.database = database
+        database.clock = self.clock
         self.catalog = Catalog(database.definition)
         self._number()
         self._row_json.cache_clear()

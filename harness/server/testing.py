@@ -56,6 +56,7 @@ class TestDatabase:
         self.now = now
         self._fetch = fetch or _nobody
         self.database = Database.open(module, path, identity=DATABASE, owner=OWNER, now=now)
+        self.database.clock = lambda: self.now.micros
 
     def __enter__(self) -> TestDatabase:
         return self
